@@ -1,0 +1,137 @@
+//! Turns `boards/<BOARD>.toml` into constants (`$OUT_DIR/board.rs`, read by `src/board.rs` alone).
+//!
+//! A board file is flat `key = value`; `inherit = "<other>"` takes what it does not say itself. An unknown board,
+//! an unknown key, a wrong type or an impossible value fails the build and says why.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{env, fs, process};
+
+use toml::Value;
+
+/// Every key there is: its name, its Rust type, what it means. This is the one place that documents them.
+const KEYS: &[(&str, &str, &str)] = &[
+    ("ring_bytes", "usize", "Bytes of one service ring. A multiple of 192 512 (47 pages = 1024 packets)."),
+    ("rings", "usize", "Service rings: how many services can be watched at one time."),
+    ("ring_share_mb", "usize", "MiB of memory that all rings may take together."),
+    ("sources", "usize", "Muxes the box may know."),
+    ("inputs", "usize", "Muxes that may be open at one time."),
+    ("services_per_mux", "usize", "Services of one mux, 1 to 64."),
+    ("channels", "usize", "Entries of the channel table, at most 4096."),
+    ("components", "usize", "Elementary streams of one service, at most 16."),
+    ("connections", "usize", "Terminals connected at one time, streams included."),
+    ("connections_per_source", "usize", "Connections from one address."),
+    ("heads", "usize", "Requests whose head is being read or answered at one time."),
+    ("head_bytes", "usize", "Bytes of the longest request head."),
+    ("listeners", "usize", "Addresses the HTTP server listens on."),
+    ("local_peers", "usize", "Programs connected to the local socket at one time."),
+    ("input_buffer_bytes", "usize", "Bytes the kernel may hold for one input: 2 s of its stream."),
+    ("start_age_max_ms", "u64", "Milliseconds: an older random access point starts nobody."),
+    ("linger_ms", "u64", "Milliseconds a ring and its mux stay open after the last viewer."),
+    ("scan_timeout_ms", "u64", "Milliseconds to wait for PAT, PMTs and SDT of a mux."),
+    ("survey_every_ms", "u64", "Milliseconds between two looks at a mux nobody watches."),
+    ("listen", "&str", "Address and port of the HTTP server when the configuration names none."),
+    ("socket_path", "&str", "Where the local socket is made; `<state>/stbcast.sock` when that fails."),
+    ("state_path", "&str", "Directory of the state on flash when the configuration names none."),
+];
+
+fn main() {
+    println!("cargo::rerun-if-env-changed=BOARD");
+    println!("cargo::rerun-if-changed=boards");
+    let name = env::var("BOARD").unwrap_or_else(|_| "host".into());
+    let facts = load(&name, &mut Vec::new()).and_then(|facts| check(&facts).map(|()| facts));
+    match facts {
+        Ok(facts) => emit(&name, &facts),
+        Err(why) => {
+            eprintln!("error: board '{name}': {why}");
+            process::exit(1);
+        }
+    }
+}
+
+/// The facts of board `name`, its own lines over those it inherits. `path` is who inherited whom so far.
+fn load(name: &str, path: &mut Vec<String>) -> Result<BTreeMap<String, Value>, String> {
+    if path.iter().any(|n| n == name) {
+        return Err(format!("'{name}' inherits from itself"));
+    }
+    path.push(name.into());
+    let file = format!("boards/{name}.toml");
+    if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') || !Path::new(&file).is_file() {
+        return Err(format!("there is no {file}; known boards: {}", known_boards().join(", ")));
+    }
+    let text = fs::read_to_string(&file).map_err(|e| format!("{file}: {e}"))?;
+    let own: BTreeMap<String, Value> = toml::from_str(&text).map_err(|e| format!("{file}: {e}"))?;
+    let mut facts = match own.get("inherit") {
+        None => BTreeMap::new(),
+        Some(Value::String(parent)) => load(parent, path)?,
+        Some(_) => return Err(format!("{file}: inherit names a board, as a string")),
+    };
+    for (key, value) in own.into_iter().filter(|(key, _)| key != "inherit") {
+        if !KEYS.iter().any(|(known, ..)| *known == key) {
+            let known: Vec<_> = KEYS.iter().map(|(known, ..)| *known).collect();
+            let at = text.lines().position(|l| l.trim_start().starts_with(&key)).map_or(0, |n| n + 1);
+            return Err(format!("{file}:{at}: unknown key '{key}'; known keys: {}", known.join(", ")));
+        }
+        facts.insert(key, value);
+    }
+    Ok(facts)
+}
+
+fn known_boards() -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir("boards")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|e| e.file_name().to_str()?.strip_suffix(".toml").map(Into::into))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Refuses values that cannot work, with the reason.
+fn check(facts: &BTreeMap<String, Value>) -> Result<(), String> {
+    for (key, kind, _) in KEYS {
+        match (facts.get(*key), *kind) {
+            (None, _) => return Err(format!("'{key}' is missing")),
+            (Some(Value::String(_)), "&str") => {}
+            (Some(Value::Integer(n)), "usize" | "u64") if *n > 0 => {}
+            (Some(value), kind) => return Err(format!("{key} = {value}: must be a {kind} above zero")),
+        }
+    }
+    let n = |key: &str| facts[key].as_integer().unwrap_or(0);
+    let rule = |holds: bool, why: String| if holds { Ok(()) } else { Err(why) };
+    rule(
+        n("ring_bytes") % 192_512 == 0,
+        format!(
+            "ring_bytes = {}: must be a multiple of 192512; the nearest is {}",
+            n("ring_bytes"),
+            (n("ring_bytes") / 192_512).max(1) * 192_512
+        ),
+    )?;
+    rule(
+        n("ring_bytes") * n("rings") <= n("ring_share_mb") << 20,
+        format!("{} rings of {} bytes exceed ring_share_mb", n("rings"), n("ring_bytes")),
+    )?;
+    rule(n("ring_bytes") >= 8 * 192_512, "ring_bytes: below 1.5 MB no GOP of an HD service fits".into())?;
+    rule(n("rings") <= 31, "rings: at most 31, a bit each in the routes".into())?;
+    rule(n("services_per_mux") <= 64, "services_per_mux: at most 64".into())?;
+    rule(n("components") <= 16, "components: at most 16".into())?;
+    rule(n("channels") <= 4096, "channels: at most 4096".into())?;
+    rule(n("head_bytes") >= 1024, "head_bytes: a browser's head needs 1024".into())?;
+    rule(n("heads") <= n("connections"), "heads: more than connections".into())?;
+    let listen = facts["listen"].as_str().unwrap_or("");
+    rule(
+        listen.parse::<std::net::SocketAddr>().is_ok(),
+        format!("listen = \"{listen}\": not an address and a port"),
+    )
+}
+
+fn emit(name: &str, facts: &BTreeMap<String, Value>) {
+    let mut code = format!("/// The board this was built for.\npub const NAME: &str = {name:?};\n");
+    for (key, kind, doc) in KEYS {
+        let _ = writeln!(code, "/// {doc}\npub const {}: {kind} = {};", key.to_uppercase(), facts[*key]);
+    }
+    let out = env::var("OUT_DIR").expect("cargo sets OUT_DIR");
+    fs::write(Path::new(&out).join("board.rs"), code).expect("OUT_DIR can be written");
+}

@@ -1,0 +1,41 @@
+//! stbcast: live television from a set-top box to its owner's phone.
+//!
+//! Two one-way streets, and what they stand on:
+//!
+//! ```text
+//!   data     source ─▶ demux ─▶ service ─▶ pump ─▶ socket
+//!   control  http ─▶ api ─▶ access ─▶ channel ─▶ tuner
+//!   ground   ts   rap   ring   text   reactor   store   board   sys
+//! ```
+//!
+//! No arrow runs back; `tests/layering.rs` holds who may use whom. All of the box runs on one thread that sleeps only
+//! in the reactor. Control runs as tasks; data does not: the main loop of [`daemon`] drains the inputs and serves the
+//! viewers at each tick, without a task, without a queue and without an allocation.
+//!
+//! | module | owns | must not know |
+//! |---|---|---|
+//! | [`source`] | reading a mux at its pace: UDP, files | services, rings, viewers |
+//! | [`demux`] | routes by PID, section filters | rings, what tables mean |
+//! | [`service`] | one service's ring: its PSI/SI, its places to start | sources, readers |
+//! | [`pump`] | viewers' sockets and positions | HTTP, rights, tuners |
+//! | [`http`] | requests, replies, limits | routes |
+//! | [`api`] | routes and wording | keys, tuning |
+//! | [`access`] | keys, tokens, every check of a right | HTTP, streams |
+//! | [`channel`] | the channel table | who asks |
+//! | [`tuner`] | open muxes, the pool of rings, leases | channels, people |
+//! | [`ts`] | packets, sections, tables, clocks as bytes and values | everything above |
+//! | [`rap`] | where a decoder can start, per codec | rings |
+//! | [`ring`] | memory with positions | what is in it |
+//! | [`text`] | foreign text made harmless | where it is shown |
+//! | [`reactor`] | epoll, timers, signals | tasks' business |
+//! | [`store`] | records on flash, the process that writes them | what is in a record |
+//! | [`local`] | the local socket: how the box's own programs ask | HTTP |
+//! | [`daemon`] | `stbcastd`: command line, configuration, main loop | |
+//! | [`terminal`] | `stbcast`: a terminal for a shell | the box's insides |
+//! | [`board`] | the constants of the board this was built for | |
+//! | [`sys`] | every `unsafe` block | transport streams |
+
+// Test data is made by arithmetic whose results fit.
+#![cfg_attr(test, allow(clippy::cast_possible_truncation))]
+
+pub mod board;
