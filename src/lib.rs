@@ -39,3 +39,4 @@
 #![cfg_attr(test, allow(clippy::cast_possible_truncation))]
 
 pub mod board;
+pub mod sys;

@@ -1,0 +1,12 @@
+//! System calls that need `unsafe`, behind safe functions. The only place in the crate that may say it.
+//!
+//! Owns memory mappings, batched datagrams, the socket options no crate wraps, the kernel's clock and randomness.
+//! Knows nothing of transport streams.
+
+#![allow(unsafe_code)]
+
+pub mod clock;
+pub mod datagram;
+pub mod mirror;
+pub mod random;
+pub mod socket;

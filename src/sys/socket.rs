@@ -1,0 +1,107 @@
+//! Socket options that no crate wraps.
+
+use std::io;
+use std::mem;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// Not in crate libc for every target (linux/tcp.h).
+const TCP_NOTSENT_LOWAT: libc::c_int = 25;
+/// linux/in.h.
+const MCAST_JOIN_GROUP: libc::c_int = 42;
+/// linux/in.h.
+const MCAST_JOIN_SOURCE_GROUP: libc::c_int = 46;
+/// linux/in.h.
+const IP_MULTICAST_ALL: libc::c_int = 49;
+/// linux/in6.h.
+const IPV6_MULTICAST_ALL: libc::c_int = 29;
+
+/// Accepts a connection, non-blocking and closed on exec. nix gives a bare number, which could leak.
+pub fn accept(listener: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
+    let flags = nix::sys::socket::SockFlag::SOCK_CLOEXEC | nix::sys::socket::SockFlag::SOCK_NONBLOCK;
+    let fd = nix::sys::socket::accept4(listener.as_raw_fd(), flags)?;
+    // SAFETY: the kernel just gave us this descriptor, so nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The addresses of this machine's interfaces.
+pub fn own_addresses() -> Vec<IpAddr> {
+    let all = nix::ifaddrs::getifaddrs().into_iter().flatten();
+    all.filter_map(|interface| {
+        let address = interface.address?;
+        let v4 = address.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
+        v4.or_else(|| address.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip())))
+    })
+    .collect()
+}
+
+/// `ip` is an address of this machine.
+#[must_use]
+pub fn is_own_address(ip: IpAddr) -> bool {
+    own_addresses().contains(&ip)
+}
+
+/// The kernel takes at most `bytes` more than it has sent: what it holds is not stale video.
+pub fn set_not_sent_low_water(socket: BorrowedFd<'_>, bytes: u32) -> io::Result<()> {
+    set(socket, libc::IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes)
+}
+
+/// The socket gets the groups it joined and no others that the host is in (ip(7), `IP_MULTICAST_ALL`).
+pub fn only_own_groups(socket: BorrowedFd<'_>, v6: bool) -> io::Result<()> {
+    let off: libc::c_int = 0;
+    if v6 {
+        set(socket, libc::IPPROTO_IPV6, IPV6_MULTICAST_ALL, &off)
+    } else {
+        set(socket, libc::IPPROTO_IP, IP_MULTICAST_ALL, &off)
+    }
+}
+
+/// Joins `group` on the interface of index `interface` (0: the kernel's choice), for packets of `sender` alone where
+/// one is given (RFC 3678 §5.1).
+pub fn join(socket: BorrowedFd<'_>, group: IpAddr, sender: Option<IpAddr>, interface: u32) -> io::Result<()> {
+    #[repr(C)]
+    struct GroupRequest {
+        interface: u32,
+        group: libc::sockaddr_storage,
+    }
+    #[repr(C)]
+    struct SourceRequest {
+        interface: u32,
+        group: libc::sockaddr_storage,
+        sender: libc::sockaddr_storage,
+    }
+    let level = if group.is_ipv4() { libc::IPPROTO_IP } else { libc::IPPROTO_IPV6 };
+    let group = storage(group);
+    match sender {
+        None => set(socket, level, MCAST_JOIN_GROUP, &GroupRequest { interface, group }),
+        Some(sender) => {
+            let request = SourceRequest { interface, group, sender: storage(sender) };
+            set(socket, level, MCAST_JOIN_SOURCE_GROUP, &request)
+        }
+    }
+}
+
+/// An address in the kernel's layout, port 0.
+fn storage(ip: IpAddr) -> libc::sockaddr_storage {
+    let address = nix::sys::socket::SockaddrStorage::from(SocketAddr::new(ip, 0));
+    // SAFETY: all zeroes is a valid sockaddr_storage.
+    let mut bytes: libc::sockaddr_storage = unsafe { mem::zeroed() };
+    let len = nix::sys::socket::SockaddrLike::len(&address) as usize;
+    // SAFETY: `as_ptr` gives `len` readable bytes, `bytes` is larger than any address family's, and they are apart.
+    unsafe {
+        std::ptr::copy_nonoverlapping(
+            nix::sys::socket::SockaddrLike::as_ptr(&address).cast::<u8>(),
+            (&raw mut bytes).cast::<u8>(),
+            len.min(size_of::<libc::sockaddr_storage>()),
+        );
+    }
+    bytes
+}
+
+fn set<T>(socket: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int, value: &T) -> io::Result<()> {
+    let len = libc::socklen_t::try_from(size_of::<T>()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: the pointer and the length are those of `value`, a plain C value that the kernel only reads.
+    let result =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const *value).cast(), len) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
