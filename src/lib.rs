@@ -40,3 +40,4 @@
 
 pub mod board;
 pub mod sys;
+pub mod text;
