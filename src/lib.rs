@@ -41,3 +41,4 @@
 pub mod board;
 pub mod sys;
 pub mod text;
+pub mod ts;

@@ -1,0 +1,12 @@
+//! The transport stream as bytes and as meaning (ISO 13818-1, EN 300 468): packets, sections, PSI, clocks.
+//!
+//! Owns the formats. Knows nothing of sources, rings, time of day or clients: bytes in, values out.
+
+pub mod clock;
+pub mod packet;
+pub mod packetise;
+pub mod psi;
+pub mod section;
+pub mod service_info;
+
+pub use packet::{PACKET, Packet, Pid};
