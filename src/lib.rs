@@ -39,6 +39,7 @@
 #![cfg_attr(test, allow(clippy::cast_possible_truncation))]
 
 pub mod board;
+pub mod rap;
 pub mod sys;
 pub mod text;
 pub mod ts;
