@@ -40,6 +40,7 @@
 
 pub mod board;
 pub mod rap;
+pub mod ring;
 pub mod sys;
 pub mod text;
 pub mod ts;
