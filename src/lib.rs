@@ -41,6 +41,7 @@
 pub mod board;
 pub mod rap;
 pub mod ring;
+pub mod source;
 pub mod sys;
 pub mod text;
 pub mod ts;

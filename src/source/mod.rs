@@ -1,0 +1,101 @@
+//! Where a mux comes from: multicast and files.
+//!
+//! Owns reading a mux into a buffer the caller brings, at the pace of the stream. Knows nothing of services, rings
+//! or viewers.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub mod file;
+pub mod udp;
+pub mod url;
+
+pub use url::{SourceUrl, UrlError};
+
+/// An open mux.
+pub enum Input {
+    /// Multicast or unicast UDP.
+    Udp(udp::UdpInput),
+    /// A recording, played at its own pace.
+    File(Box<file::FileInput>),
+}
+
+/// What one read is told of the world.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// `CLOCK_BOOTTIME`.
+    pub boot: Duration,
+    /// Time of day, since 1970-01-01 UTC. For display only: a box may live in 1970.
+    pub utc: Duration,
+}
+
+/// Damage met while reading, since the input was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SourceCounts {
+    /// Bytes skipped to find the sync byte again, or that were no whole packet.
+    pub skipped_bytes: u64,
+    /// Times the sync byte was lost.
+    pub sync_losses: u64,
+    /// Datagrams the kernel dropped because its buffer was full (`SO_RXQ_OVFL`).
+    pub dropped_datagrams: u64,
+}
+
+/// Why an input gives no more.
+#[derive(Debug)]
+pub enum SourceError {
+    /// The file cannot be opened or read.
+    File(PathBuf, std::io::Error),
+    /// The file holds no transport stream: no run of sync bytes in its first mebibyte.
+    NoTransportStream(PathBuf),
+    /// The file holds no programme clock, so nothing can pace it.
+    NoClock(PathBuf),
+    /// The file is played to its end, and is not repeated.
+    End,
+    /// The socket cannot be made, bound or joined.
+    Socket(String, std::io::Error),
+    /// The interface of the URL does not exist here.
+    NoInterface(String),
+}
+
+impl std::fmt::Display for SourceError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path, why) => write!(f, "{}: {why}", path.display()),
+            Self::NoTransportStream(path) => write!(f, "{}: not a transport stream", path.display()),
+            Self::NoClock(path) => {
+                write!(f, "{}: no programme clock reference to pace it by", path.display())
+            }
+            Self::End => f.write_str("the file is at its end"),
+            Self::Socket(what, why) => write!(f, "{what}: {why}"),
+            Self::NoInterface(name) => write!(f, "there is no network interface '{name}'"),
+        }
+    }
+}
+
+impl Input {
+    /// Opens what `url` names.
+    pub fn open(url: &SourceUrl, buffer_bytes: usize) -> Result<Self, SourceError> {
+        Ok(match url {
+            SourceUrl::Udp(group) => Self::Udp(udp::UdpInput::open(group, buffer_bytes)?),
+            SourceUrl::File(spec) => Self::File(Box::new(file::FileInput::open(spec)?)),
+        })
+    }
+
+    /// Reads what is due into `buffer`, whose length is a multiple of 188. Gives the bytes written: whole packets
+    /// one behind the other, the first at 0. Never waits; 0 when nothing is due.
+    pub fn read(&mut self, now: Now, buffer: &mut [u8]) -> Result<usize, SourceError> {
+        match self {
+            Self::Udp(input) => input.read(buffer),
+            Self::File(input) => input.read(now, buffer),
+        }
+    }
+
+    /// Damage so far.
+    #[must_use]
+    pub fn counts(&self) -> SourceCounts {
+        match self {
+            Self::Udp(input) => input.counts(),
+            Self::File(input) => input.counts(),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Source URLs: `udp://[source@]group:port[?iface=…]` and `file:PATH[?loop][&speed=N]`.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// A source, proven well-formed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SourceUrl {
+    /// `udp://`.
+    Udp(Group),
+    /// `file:`.
+    File(FileSpec),
+}
+
+/// A UDP stream: a multicast group, or one of our own addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Group and port.
+    pub address: SocketAddr,
+    /// The only sender listened to (source-specific multicast, RFC 4607).
+    pub sender: Option<IpAddr>,
+    /// Name of the interface to join on; the kernel's choice where it is not given.
+    pub interface: Option<String>,
+}
+
+/// A file and how to play it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FileSpec {
+    /// The file.
+    pub path: PathBuf,
+    /// Begin again at its end, for ever.
+    pub repeat: bool,
+    /// Stream seconds per second, above 0 and at most 1000.
+    pub speed: f64,
+}
+
+/// Why a text is no source.
+#[derive(Debug, PartialEq, Eq)]
+pub enum UrlError {
+    /// Neither `udp://` nor `file:`.
+    Scheme,
+    /// `group:port` does not parse.
+    Address(String),
+    /// The sender before `@` is no address, or is of the other family.
+    Sender(String),
+    /// A parameter this scheme does not have.
+    Parameter(String),
+    /// `speed` is no number above 0 and up to 1000.
+    Speed(String),
+    /// No path behind `file:`.
+    NoPath,
+}
+
+impl fmt::Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scheme => f.write_str("a source begins with udp:// or file:"),
+            Self::Address(text) => write!(f, "'{text}' is not group:port (IPv6 as [group]:port)"),
+            Self::Sender(text) => write!(f, "'{text}' is not an address of the group's family"),
+            Self::Parameter(text) => {
+                write!(f, "unknown parameter '{text}' (udp: iface=; file: loop, speed=)")
+            }
+            Self::Speed(text) => write!(f, "speed '{text}' is not a number above 0 and up to 1000"),
+            Self::NoPath => f.write_str("file: needs a path"),
+        }
+    }
+}
+
+impl FromStr for SourceUrl {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        let (body, query) = text.split_once('?').unwrap_or((text, ""));
+        let parameters = query.split('&').filter(|p| !p.is_empty());
+        if let Some(rest) = body.strip_prefix("udp://") {
+            parse_group(rest, parameters).map(Self::Udp)
+        } else if let Some(path) = body.strip_prefix("file:") {
+            parse_file(path, parameters).map(Self::File)
+        } else {
+            Err(UrlError::Scheme)
+        }
+    }
+}
+
+impl fmt::Display for SourceUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Udp(Group { address, sender, interface }) => {
+                f.write_str("udp://")?;
+                sender.iter().try_for_each(|s| write!(f, "{s}@"))?;
+                write!(f, "{address}")?;
+                interface.iter().try_for_each(|i| write!(f, "?iface={i}"))
+            }
+            Self::File(FileSpec { path, repeat, speed }) => {
+                write!(f, "file:{}", path.display())?;
+                let speed = (*speed != 1.0).then(|| format!("speed={speed}"));
+                let parameters: Vec<_> = repeat.then(|| "loop".into()).into_iter().chain(speed).collect();
+                if parameters.is_empty() { Ok(()) } else { write!(f, "?{}", parameters.join("&")) }
+            }
+        }
+    }
+}
+
+fn parse_group<'a>(rest: &str, parameters: impl Iterator<Item = &'a str>) -> Result<Group, UrlError> {
+    let (sender, address) = match rest.split_once('@') {
+        Some((sender, address)) => (Some(sender), address),
+        None => (None, rest),
+    };
+    // `udp://@239.1.1.1:5000` is how VLC writes "listen"; an empty sender is no sender.
+    let sender = sender.filter(|s| !s.is_empty());
+    let address: SocketAddr = address.parse().map_err(|_| UrlError::Address(address.into()))?;
+    if address.port() == 0 {
+        return Err(UrlError::Address(address.to_string()));
+    }
+    let sender = match sender.map(|s| (s, s.parse::<IpAddr>())) {
+        None => None,
+        Some((_, Ok(ip))) if ip.is_ipv4() == address.is_ipv4() => Some(ip),
+        Some((text, _)) => return Err(UrlError::Sender(text.into())),
+    };
+    let mut group = Group { address, sender, interface: None };
+    for parameter in parameters {
+        match parameter.split_once('=') {
+            Some(("iface", name)) if !name.is_empty() => group.interface = Some(name.into()),
+            _ => return Err(UrlError::Parameter(parameter.into())),
+        }
+    }
+    Ok(group)
+}
+
+fn parse_file<'a>(path: &str, parameters: impl Iterator<Item = &'a str>) -> Result<FileSpec, UrlError> {
+    let path = path.strip_prefix("//").unwrap_or(path); // file:///abs and file:rel alike
+    if path.is_empty() {
+        return Err(UrlError::NoPath);
+    }
+    let mut spec = FileSpec { path: path.into(), repeat: false, speed: 1.0 };
+    for parameter in parameters {
+        match parameter.split_once('=') {
+            None if parameter == "loop" => spec.repeat = true,
+            Some(("speed", n)) => {
+                let speed = n.parse().ok().filter(|s: &f64| *s > 0.0 && *s <= 1000.0);
+                spec.speed = speed.ok_or_else(|| UrlError::Speed(n.into()))?;
+            }
+            _ => return Err(UrlError::Parameter(parameter.into())),
+        }
+    }
+    Ok(spec)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_what_was_read() {
+        for text in [
+            "udp://239.1.2.3:5000",
+            "udp://192.0.2.9@232.1.2.3:5000?iface=eth0.10",
+            "udp://[ff15::101]:1234?iface=lo",
+            "file:/srv/a b.ts",
+            "file:demo.ts?loop&speed=2.5",
+        ] {
+            assert_eq!(text.parse::<SourceUrl>().map(|u| u.to_string()), Ok(text.into()));
+        }
+        assert_eq!("udp://@239.1.2.3:5000".parse::<SourceUrl>().unwrap().to_string(), "udp://239.1.2.3:5000");
+        assert_eq!("file:///a.ts".parse::<SourceUrl>().unwrap().to_string(), "file:/a.ts");
+    }
+
+    #[test]
+    fn the_error_names_what_is_wrong() {
+        for (text, why) in [
+            ("http://a/b", UrlError::Scheme),
+            ("udp://239.1.2.3", UrlError::Address("239.1.2.3".into())),
+            ("udp://239.1.2.3:0", UrlError::Address("239.1.2.3:0".into())),
+            ("udp://fe80::1@239.1.2.3:1", UrlError::Sender("fe80::1".into())),
+            ("udp://239.1.2.3:1?if=a", UrlError::Parameter("if=a".into())),
+            ("file:?loop", UrlError::NoPath),
+            ("file:a?speed=0", UrlError::Speed("0".into())),
+            ("file:a?speed=nan", UrlError::Speed("nan".into())),
+        ] {
+            assert_eq!(text.parse::<SourceUrl>(), Err(why));
+        }
+    }
+}
