@@ -39,6 +39,7 @@
 #![cfg_attr(test, allow(clippy::cast_possible_truncation))]
 
 pub mod board;
+pub mod demux;
 pub mod rap;
 pub mod ring;
 pub mod source;
