@@ -42,6 +42,7 @@ pub mod board;
 pub mod demux;
 pub mod rap;
 pub mod ring;
+pub mod service;
 pub mod source;
 pub mod sys;
 pub mod text;

@@ -1,0 +1,245 @@
+//! A service ring: one service as a transport stream of its own, for all who watch it.
+//!
+//! Owns the ring's content: elementary packets as they came, PSI/SI that is all ours, and the index of places where
+//! a decoder can start. Knows neither where packets come from nor who reads them.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::board;
+use crate::ring::{Overrun, Position, Ring};
+use crate::ts::psi::Programme;
+use crate::ts::section::Section;
+use crate::ts::{PACKET, Packet, Pid};
+
+mod preamble;
+mod rap_index;
+mod tables;
+mod track;
+
+pub use preamble::{Entrance, PREAMBLE_BYTES};
+pub use rap_index::Rap;
+pub use tables::Identity;
+
+use tables::Tables;
+use track::Track;
+
+/// Bytes a single read adds at most.
+pub const READ_MAX: usize = 64 * 1024 / PACKET * PACKET;
+
+/// A ring and the right to read it. Whoever holds one is watching: when the last is dropped, nobody is.
+#[derive(Clone)]
+pub struct Feed(Rc<RefCell<ServiceRing>>);
+
+impl Feed {
+    /// The ring. Not to be held across a tick.
+    #[must_use]
+    pub fn ring(&self) -> &RefCell<ServiceRing> {
+        &self.0
+    }
+
+    /// A ring of the pool, with nobody watching but its owner.
+    pub fn new(capacity: usize) -> io::Result<Self> {
+        ServiceRing::new(capacity).map(|ring| Self(Rc::new(RefCell::new(ring))))
+    }
+
+    /// How many watch, the owner not counted.
+    #[must_use]
+    pub fn watchers(&self) -> usize {
+        Rc::strong_count(&self.0) - 1
+    }
+
+    /// Both read the same ring.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// Why a stream came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The source has no more, or went away.
+    Source,
+    /// The box is going down.
+    Shutdown,
+}
+
+/// What a ring counted since it was assigned to its service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RingCounts {
+    /// Elementary packets written.
+    pub packets: u64,
+    /// Breaks in a continuity counter, as they came.
+    pub continuity_errors: u64,
+    /// Packets whose payload is scrambled.
+    pub scrambled: u64,
+}
+
+/// One service's stream.
+pub struct ServiceRing {
+    ring: Ring,
+    tables: Tables,
+    track: Track,
+    /// When it was assigned to its service.
+    since: Duration,
+    ended: Option<Ended>,
+}
+
+impl ServiceRing {
+    fn new(capacity: usize) -> io::Result<Self> {
+        Ok(Self {
+            ring: Ring::new(capacity)?,
+            tables: Tables::default(),
+            track: Track::default(),
+            since: Duration::ZERO,
+            ended: None,
+        })
+    }
+
+    /// From now on the ring carries this programme; what was in it is forgotten.
+    pub fn assign(&mut self, programme: &Programme, identity: &Identity, now: Duration) {
+        self.ring.clear();
+        self.tables.reset();
+        self.track = Track::default();
+        self.track.follow(programme);
+        self.tables.describe(programme, identity);
+        self.since = now;
+        self.ended = None;
+    }
+
+    /// The programme changed while it runs: new tables, at once, and a new set of components to follow.
+    pub fn update(&mut self, programme: &Programme, identity: &Identity, now: Duration) {
+        self.track.follow(programme);
+        if self.tables.describe(programme, identity) {
+            self.write_tables(now);
+        }
+    }
+
+    /// Nothing more will be written. Readers get what is there, then this.
+    pub fn end(&mut self, why: Ended) {
+        self.ended = Some(why);
+    }
+
+    /// Why nothing more will be written.
+    #[must_use]
+    pub fn ended(&self) -> Option<Ended> {
+        self.ended
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn counts(&self) -> RingCounts {
+        self.track.counts()
+    }
+
+    /// A packet's payload was scrambled lately.
+    #[must_use]
+    pub fn is_scrambled(&self) -> bool {
+        self.track.is_scrambled()
+    }
+
+    /// Before a read: writes our tables when they are due, so that PAT and PMT are at most 100 ms apart although the
+    /// next chance comes only after `tick`.
+    pub fn begin(&mut self, now: Duration, tick: Duration) {
+        if self.tables.is_due(now, tick) {
+            self.write_tables(now);
+        }
+    }
+
+    /// Copies one elementary packet to the head.
+    pub fn push(&mut self, packet: Packet<'_>, now: Duration) {
+        if packet.pcr().is_some_and(|pcr| packet.pid() == self.track.pcr_pid() && self.tables.is_due_by(pcr))
+        {
+            self.write_tables(now); // a long read: its own clock says that tables are due
+        }
+        self.track.observe(packet, self.ring.head(), now, &self.tables);
+        self.ring.write(packet.bytes());
+    }
+
+    /// Room at the head for a read straight into the ring, a whole number of packets.
+    pub fn room(&mut self) -> &mut [u8] {
+        self.ring.room(READ_MAX)
+    }
+
+    /// Makes the first `len` bytes of the room readable, without the packets that `wanted` refuses. Those behind a
+    /// refused one close up; otherwise none is moved.
+    pub fn settle(&mut self, len: usize, now: Duration, mut wanted: impl FnMut(&[u8; PACKET]) -> bool) {
+        let head = self.ring.head();
+        let room = self.ring.room(len);
+        let mut kept = 0;
+        for at in (0..room.len()).step_by(PACKET) {
+            if !room[at..].first_chunk().is_some_and(&mut wanted) {
+                continue;
+            }
+            if kept != at {
+                room.copy_within(at..at + PACKET, kept);
+            }
+            let Some(Ok(packet)) = room[kept..].first_chunk().map(Packet::new) else { continue };
+            self.track.observe(packet, head + kept as u64, now, &self.tables);
+            kept += PACKET;
+        }
+        self.ring.commit(kept);
+    }
+
+    /// Writes a section of the mux at the head, on its own PID with our counter: EIT, TDT, TOT.
+    pub fn write_section(&mut self, pid: Pid, section: Section<'_>) {
+        let ring = &mut self.ring;
+        self.tables.pass_on(pid, section, |packet| ring.write(packet));
+    }
+
+    /// The newest place to start at, or `None` while one may still come. See [`rap_index`].
+    #[must_use]
+    pub fn start(&self, now: Duration) -> Option<Rap> {
+        let age_max = Duration::from_millis(board::START_AGE_MAX_MS);
+        let found = self.track.raps.start(now, age_max, self.ring.oldest());
+        found.or_else(|| {
+            // Never hold bytes back for long: from here on the newest PES start has to do.
+            let waited = now.saturating_sub(self.since) >= age_max;
+            self.track.newest_start().filter(|_| waited).filter(|s| s.position >= self.ring.oldest())
+        })
+    }
+
+    /// The newest place to go on from for a reader that fell behind; it is after `position`.
+    #[must_use]
+    pub fn resume(&self, position: Position) -> Option<Rap> {
+        let newest = self.track.raps.newest().or_else(|| self.track.newest_start());
+        newest.filter(|rap| rap.position > position && rap.position >= self.ring.oldest())
+    }
+
+    /// The random access point at exactly that position, while it is known.
+    #[must_use]
+    pub fn rap_at(&self, position: Position) -> Option<Rap> {
+        let newest_start = self.track.newest_start().filter(|s| s.position == position);
+        self.track.raps.at(position).or(newest_start)
+    }
+
+    /// The bytes from `position`, as one slice.
+    pub fn window(&self, position: Position, max: usize) -> Result<&[u8], Overrun> {
+        self.ring.window(position, max)
+    }
+
+    /// Where the next byte goes.
+    #[must_use]
+    pub fn head(&self) -> Position {
+        self.ring.head()
+    }
+
+    /// A reader farther behind than this has to jump now, while its old data is still there: the capacity less one
+    /// GOP and one read.
+    #[must_use]
+    pub fn lag_limit(&self) -> u64 {
+        let gop = self.track.raps.gop_bytes().min(self.ring.capacity() / 2);
+        self.ring.capacity() - gop - READ_MAX as u64
+    }
+
+    fn write_tables(&mut self, now: Duration) {
+        let ring = &mut self.ring;
+        self.tables.write(now, self.track.last_pcr(), |packet| ring.write(packet));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! What a ring learns from the packets it takes: counters, clock, random access points.
+
+use std::time::Duration;
+
+use heapless::Vec;
+
+use crate::rap::{self, Scanner};
+use crate::ring::Position;
+use crate::ts::clock::Ticks27M;
+use crate::ts::psi::{COMPONENTS, Codec, Kind, Programme};
+use crate::ts::{Packet, Pid};
+
+use super::RingCounts;
+use super::rap_index::{Join, Rap, RapIndex};
+use super::tables::Tables;
+
+/// So long without a unit that was read as a random access point, and `random_access_indicator` alone is believed.
+/// Real broadcasts carry none, and some muxers set it on every audio PES.
+const INDICATOR_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Follows the components of one programme.
+pub(super) struct Track {
+    /// The components' PIDs, and the PCR's where it is apart, with the counter of the next packet of each.
+    pids: Vec<(Pid, u8), { COMPONENTS + 1 }>,
+    /// The PID that readers join by.
+    main: Pid,
+    codec: rap::Codec,
+    scanner: Scanner,
+    pcr_pid: Pid,
+    last_pcr: Option<Ticks27M>,
+    pub(super) raps: RapIndex,
+    /// The access unit begun last on the main PID.
+    unit: Option<Rap>,
+    /// When a unit was last read as a random access point, or when following began.
+    read_at: Option<Duration>,
+    scrambled: bool,
+    counts: RingCounts,
+}
+
+impl Default for Track {
+    fn default() -> Self {
+        Self {
+            pids: Vec::new(),
+            main: Pid::NULL,
+            codec: rap::Codec::Other,
+            scanner: Scanner::new(rap::Codec::Other),
+            pcr_pid: Pid::NULL,
+            last_pcr: None,
+            raps: RapIndex::default(),
+            unit: None,
+            read_at: None,
+            scrambled: false,
+            counts: RingCounts::default(),
+        }
+    }
+}
+
+impl Track {
+    /// From now on these are the components. Counters of PIDs that stay go on.
+    pub(super) fn follow(&mut self, programme: &Programme) {
+        let next =
+            |track: &Self, pid| track.pids.iter().find(|(p, _)| *p == pid).map_or(0, |(_, next)| *next);
+        let mut pids: Vec<_, _> = programme.components.iter().map(|c| (c.pid, next(self, c.pid))).collect();
+        let pcr_pid = programme.pcr_pid;
+        if pcr_pid != Pid::NULL && !programme.components.iter().any(|c| c.pid == pcr_pid) {
+            let _room = pids.push((pcr_pid, next(self, pcr_pid)));
+        }
+        let main = programme.main();
+        let codec = main.map_or(rap::Codec::Other, |c| codec_of(c.codec));
+        let pid = main.map_or(Pid::NULL, |c| c.pid);
+        if (pid, codec) != (self.main, self.codec) {
+            self.scanner = Scanner::new(codec);
+            self.unit = None;
+        }
+        self.raps.join = if codec == rap::Codec::Audio { Join::SecondBack } else { Join::Newest };
+        (self.pids, self.pcr_pid, self.main, self.codec) = (pids, pcr_pid, pid, codec);
+    }
+
+    pub(super) fn pcr_pid(&self) -> Pid {
+        self.pcr_pid
+    }
+
+    pub(super) fn last_pcr(&self) -> Option<Ticks27M> {
+        self.last_pcr
+    }
+
+    pub(super) fn counts(&self) -> RingCounts {
+        self.counts
+    }
+
+    pub(super) fn is_scrambled(&self) -> bool {
+        self.scrambled
+    }
+
+    /// The newest place where a PES packet of the main PID begins.
+    pub(super) fn newest_start(&self) -> Option<Rap> {
+        self.unit
+    }
+
+    /// Takes note of a packet that goes to `position`.
+    pub(super) fn observe(&mut self, packet: Packet<'_>, position: Position, now: Duration, tables: &Tables) {
+        let pid = packet.pid();
+        self.counts.packets += 1;
+        self.counts.scrambled += u64::from(packet.is_scrambled());
+        let unit = (pid == self.main).then(|| self.scanner.push(packet));
+        // The unit's own packet is the first a reader gets, so its counters are taken before this packet counts.
+        if let Some(finding) = &unit
+            && let Some(start) = &finding.starts
+        {
+            self.scrambled = packet.is_scrambled();
+            self.unit = Some(Rap { pts: start.pts, ..self.place(position, now, packet, tables) });
+        }
+        if let Some(slot) = self.pids.iter_mut().find(|(p, _)| *p == pid) {
+            let advances = u8::from(packet.has_payload());
+            let expected = slot.1;
+            let follows = packet.counter() == expected || advances == 0;
+            let repeated = packet.counter() == expected.wrapping_sub(1) & 0x0f;
+            let broken = !follows && !repeated && !packet.is_discontinuity() && self.counts.packets > 1;
+            self.counts.continuity_errors += u64::from(broken);
+            slot.1 = (packet.counter() + advances) & 0x0f;
+        }
+        if pid == self.pcr_pid {
+            self.last_pcr = packet.pcr().or(self.last_pcr);
+        }
+        if let Some(finding) = unit {
+            self.judge(&finding, now);
+        }
+    }
+
+    /// Makes the unit begun last an entry of the index where the finding says so.
+    fn judge(&mut self, finding: &rap::Finding, now: Duration) {
+        let since = *self.read_at.get_or_insert(now);
+        let believed = self.scrambled || now.saturating_sub(since) >= INDICATOR_PATIENCE;
+        if finding.random_access {
+            self.read_at = Some(now);
+        }
+        if (finding.random_access || finding.indicated && believed)
+            && let Some(unit) = self.unit
+        {
+            self.raps.push(unit);
+        }
+    }
+
+    fn place(&self, position: Position, now: Duration, packet: Packet<'_>, tables: &Tables) -> Rap {
+        let mut counters = [0; COMPONENTS + 1];
+        for (counter, (pid, next)) in counters.iter_mut().zip(&self.pids) {
+            *counter = if *pid == packet.pid() { packet.counter() } else { *next };
+        }
+        Rap {
+            position,
+            at: now,
+            pcr: packet.pcr().filter(|_| packet.pid() == self.pcr_pid).or(self.last_pcr),
+            pts: None,
+            psi: tables.current().map_or(0, |g| g.number),
+            own: tables.next_counters(),
+            counters,
+        }
+    }
+}
+
+/// How the scanner calls it.
+fn codec_of(codec: Codec) -> rap::Codec {
+    match codec {
+        Codec::H264 => rap::Codec::H264,
+        Codec::Hevc => rap::Codec::Hevc,
+        Codec::Mpeg2Video => rap::Codec::Mpeg2Video,
+        Codec::Avs => rap::Codec::Avs,
+        other if other.kind() == Kind::Audio => rap::Codec::Audio,
+        _ => rap::Codec::Other,
+    }
+}
