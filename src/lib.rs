@@ -41,6 +41,7 @@
 pub mod board;
 pub mod demux;
 pub mod rap;
+pub mod reactor;
 pub mod ring;
 pub mod service;
 pub mod source;
