@@ -40,6 +40,7 @@
 
 pub mod board;
 pub mod demux;
+pub mod pump;
 pub mod rap;
 pub mod reactor;
 pub mod ring;

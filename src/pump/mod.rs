@@ -1,0 +1,187 @@
+//! The pump: sends every viewer what its ring has, once a tick.
+//!
+//! Owns the sockets of all who watch, in a table of fixed size. A viewer is a position in a ring and nothing more: one
+//! plain write of one contiguous span a tick, no queue, no buffer. Knows nothing of HTTP, rights or tuners; what a
+//! viewer's right hangs on is a `Ticket` that is dropped with it.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use nix::sys::socket::{setsockopt, sockopt};
+
+use crate::service::{Ended, Feed, PREAMBLE_BYTES};
+use crate::sys::socket::set_not_sent_low_water;
+
+mod viewer;
+
+use viewer::{Bench, Step, Torn, Viewer};
+
+/// The kernel takes no more than this of what it has not sent.
+const NOT_SENT: u32 = 128 * 1024;
+/// A peer that acknowledges nothing for so long is gone.
+const USER_TIMEOUT: Duration = Duration::from_secs(10);
+/// What all viewers together get in one tick to catch up with live.
+const BURST_ALL: usize = 1024 * 1024;
+
+/// Why a viewer left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// It hung up.
+    HungUp,
+    /// It took nothing for ten seconds.
+    Stalled,
+    /// It fell behind again and again.
+    TooSlow,
+    /// The stream ended and it has it all.
+    Ended(Ended),
+}
+
+/// What the pump did since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PumpCounts {
+    /// Bytes the kernel took.
+    pub bytes: u64,
+    /// Times a viewer fell behind and jumped.
+    pub jumps: u64,
+    /// Bytes that were skipped by jumps.
+    pub skipped: u64,
+    /// Viewers that left, by why.
+    pub hung_up: u64,
+    /// Took nothing for too long.
+    pub stalled: u64,
+    /// Jumped too often.
+    pub too_slow: u64,
+}
+
+/// One seat of the table.
+struct Seat<T> {
+    /// Told apart from who sat here before.
+    generation: u32,
+    viewer: Option<(Viewer, T)>,
+}
+
+/// All who watch.
+pub struct Pump<T> {
+    seats: Vec<Seat<T>>,
+    taken: usize,
+    /// Seats from here on were never taken.
+    reached: usize,
+    /// For each seat. Apart, since the table is walked each tick and these are needed once in an hour.
+    torn: Vec<Torn>,
+    counts: PumpCounts,
+    /// Where preambles are put together.
+    scratch: heapless::Vec<u8, PREAMBLE_BYTES>,
+}
+
+/// The table is full; the socket is handed back.
+#[derive(Debug)]
+pub struct Full(pub OwnedFd);
+
+impl<T> Pump<T> {
+    /// A pump for at most `seats` viewers, whose table is made here once.
+    #[must_use]
+    pub fn new(seats: usize) -> Self {
+        Self {
+            seats: (0..seats).map(|_| Seat { generation: 0, viewer: None }).collect(),
+            taken: 0,
+            reached: 0,
+            torn: (0..seats).map(|_| Torn::new()).collect(),
+            counts: PumpCounts::default(),
+            scratch: heapless::Vec::new(),
+        }
+    }
+
+    /// Takes over a socket whose reply head is written: from now on it gets `feed`. Gives the number that
+    /// [`Pump::hung_up`] knows it by.
+    pub fn adopt(&mut self, socket: OwnedFd, feed: Feed, ticket: T, now: Duration) -> Result<u64, Full> {
+        let Some(index) = self.seats.iter().position(|s| s.viewer.is_none()) else {
+            return Err(Full(socket));
+        };
+        if let Err(e) = prepare(socket.as_fd()) {
+            log::debug!("a viewer's socket: {e}"); // it works without, only not as well
+        }
+        let seat = &mut self.seats[index];
+        seat.generation = (seat.generation + 1) & 0x00ff_ffff;
+        seat.viewer = Some((Viewer::new(socket, feed, now), ticket));
+        self.taken += 1;
+        self.reached = self.reached.max(index + 1);
+        Ok(number(index, seat.generation))
+    }
+
+    /// The socket of viewer `number`, to be watched for its peer's end.
+    #[must_use]
+    pub fn socket(&self, number: u64) -> Option<BorrowedFd<'_>> {
+        let (index, generation) = parts(number);
+        let seat = self.seats.get(index).filter(|s| s.generation == generation)?;
+        seat.viewer.as_ref().map(|(viewer, _)| viewer.socket())
+    }
+
+    /// How many watch.
+    #[must_use]
+    pub fn viewers(&self) -> usize {
+        self.taken
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn counts(&self) -> PumpCounts {
+        self.counts
+    }
+
+    /// Viewer `number` is gone, as the kernel says.
+    pub fn hung_up(&mut self, number: u64) {
+        let (index, generation) = parts(number);
+        if self.seats.get(index).is_some_and(|s| s.generation == generation) {
+            self.leave(index, Left::HungUp);
+        }
+    }
+
+    /// Sends everybody what there is.
+    pub fn tick(&mut self, now: Duration) {
+        let mut burst = BURST_ALL;
+        for index in 0..self.reached {
+            let Some((viewer, _)) = &mut self.seats[index].viewer else { continue };
+            let mut bench =
+                Bench { now, burst: &mut burst, scratch: &mut self.scratch, counts: &mut self.counts };
+            match viewer.serve(&mut self.torn[index], &mut bench) {
+                Step::Stay => {}
+                Step::Leave(why) => self.leave(index, why),
+            }
+        }
+    }
+
+    fn leave(&mut self, index: usize, why: Left) {
+        if let Some((viewer, _ticket)) = self.seats[index].viewer.take() {
+            self.taken -= 1;
+            log::debug!("a viewer left after {} bytes: {why:?}", viewer.sent());
+            match why {
+                Left::HungUp => self.counts.hung_up += 1,
+                Left::Stalled => self.counts.stalled += 1,
+                Left::TooSlow => self.counts.too_slow += 1,
+                Left::Ended(_) => {}
+            }
+        }
+    }
+}
+
+/// Sets what a live stream needs of its socket.
+fn prepare(socket: BorrowedFd<'_>) -> io::Result<()> {
+    setsockopt(&socket, sockopt::TcpNoDelay, &true)?;
+    let timeout = u32::try_from(USER_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
+    setsockopt(&socket, sockopt::TcpUserTimeout, &timeout)?;
+    set_not_sent_low_water(socket, NOT_SENT)
+}
+
+/// 24 bits of generation, 32 of index: below 2^56.
+fn number(index: usize, generation: u32) -> u64 {
+    u64::from(generation) << 32 | index as u64
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "each part is masked to its own bits")]
+fn parts(number: u64) -> (usize, u32) {
+    ((number & 0xffff_ffff) as usize, (number >> 32) as u32)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+//! One viewer: where it is in its ring, and how it gets on.
+
+use std::io::IoSlice;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use nix::Error;
+
+use super::{Left, PumpCounts};
+use crate::ring::Position;
+use crate::service::{Entrance, Feed, PREAMBLE_BYTES, ServiceRing};
+use crate::ts::PACKET;
+
+/// A viewer that takes nothing for so long is dropped.
+const STALL: Duration = Duration::from_secs(10);
+/// Jumps after which a viewer is dropped: its line is too slow for the channel.
+const JUMPS: u16 = 100;
+/// What one viewer gets in one tick to catch up with live.
+const BURST: usize = 128 * 1024;
+
+/// The end of a packet that a jump tore apart, to be sent before anything else.
+pub(super) type Torn = heapless::Vec<u8, PACKET>;
+
+/// What serving a viewer works with, beside the viewer.
+pub(super) struct Bench<'a> {
+    pub(super) now: Duration,
+    /// Bytes left in this tick for those who are not yet live.
+    pub(super) burst: &'a mut usize,
+    /// Where a preamble is put together.
+    pub(super) scratch: &'a mut heapless::Vec<u8, PREAMBLE_BYTES>,
+    pub(super) counts: &'a mut PumpCounts,
+}
+
+/// What becomes of a viewer after its turn.
+pub(super) enum Step {
+    Stay,
+    Leave(Left),
+}
+
+/// Where a viewer is.
+#[derive(Clone, Copy)]
+enum State {
+    /// It waits for a place to start.
+    Waiting,
+    /// It gets what is torn, the preamble of the random access point at `rap`, and from there on the ring. `done`
+    /// bytes before the ring are gone.
+    Entering { rap: Option<Position>, entrance: Entrance, done: u16 },
+    /// It gets the ring. `live` once it was at the head.
+    Streaming { live: bool },
+}
+
+/// One who watches: an entry of the pump's table.
+pub(super) struct Viewer {
+    socket: OwnedFd,
+    feed: Feed,
+    /// Of the next byte to send, while streaming.
+    position: Position,
+    state: State,
+    jumps: u16,
+    progress_at: Duration,
+    sent: u64,
+}
+
+const _: () = assert!(size_of::<Viewer>() <= 128, "thousands of entries are walked each tick");
+
+impl Viewer {
+    pub(super) fn new(socket: OwnedFd, feed: Feed, now: Duration) -> Self {
+        Self { socket, feed, position: 0, state: State::Waiting, jumps: 0, progress_at: now, sent: 0 }
+    }
+
+    pub(super) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Bytes the kernel took.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// One turn: at most one system call.
+    pub(super) fn serve(&mut self, torn: &mut Torn, bench: &mut Bench<'_>) -> Step {
+        let feed = self.feed.clone();
+        let ring = feed.ring().borrow();
+        if matches!(self.state, State::Waiting) && ring.start(bench.now).is_some() {
+            self.state = State::Entering { rap: None, entrance: Entrance::Join, done: 0 };
+        }
+        let lag = ring.head().saturating_sub(self.position);
+        if matches!(self.state, State::Streaming { .. }) && lag > ring.lag_limit() {
+            self.jump(&ring, torn, bench.counts);
+        }
+        let sent = match self.state {
+            State::Waiting => Ok(0),
+            State::Entering { rap, entrance, done } => self.enter(&ring, torn, bench, rap, entrance, done),
+            State::Streaming { live } => self.stream(&ring, bench, live),
+        };
+        self.conclude(&ring, sent, bench)
+    }
+
+    /// Gives up what it did not get, while the rest of its packet is still there.
+    fn jump(&mut self, ring: &ServiceRing, torn: &mut Torn, counts: &mut PumpCounts) {
+        torn.clear();
+        let begun = self.position % PACKET as u64;
+        if begun != 0 {
+            let rest = PACKET - usize::try_from(begun).unwrap_or(0);
+            let _fits = ring.window(self.position, rest).map(|bytes| torn.extend_from_slice(bytes));
+        }
+        self.state = State::Entering { rap: None, entrance: Entrance::Jump, done: 0 };
+        self.jumps += 1;
+        counts.jumps += 1;
+    }
+
+    /// Sends the torn rest and the preamble, and with them the first span.
+    fn enter(
+        &mut self,
+        ring: &ServiceRing,
+        torn: &Torn,
+        bench: &mut Bench<'_>,
+        fixed: Option<Position>,
+        entrance: Entrance,
+        done: u16,
+    ) -> Result<usize, Error> {
+        let torn: &[u8] = if entrance == Entrance::Jump { torn } else { &[] };
+        let place = match (fixed, entrance) {
+            (Some(position), _) => ring.rap_at(position),
+            (None, Entrance::Join) => ring.start(bench.now),
+            (None, Entrance::Jump) => ring.resume(self.position),
+        };
+        bench.scratch.clear();
+        let ready = place.and_then(|rap| ring.preamble(&rap, entrance, bench.scratch).map(|()| rap));
+        let Some(rap) = ready else {
+            // Where the place chosen is gone with part of its preamble sent, nothing can go on from there.
+            return if fixed.is_some() { Err(Error::ENOLINK) } else { Ok(0) };
+        };
+        let span = ring.window(rap.position, BURST.min(*bench.burst)).map_err(|_| Error::ENOLINK)?;
+        let before = torn.len() + bench.scratch.len();
+        let gone = usize::from(done);
+        let first = &torn[gone.min(torn.len())..];
+        let second = &bench.scratch[gone.saturating_sub(torn.len()).min(bench.scratch.len())..];
+        let n = write_all_of(&self.socket, [first, second, span])?;
+        let total = gone + n;
+        if total >= before {
+            let on = (total - before) as u64;
+            bench.counts.skipped +=
+                if entrance == Entrance::Jump { rap.position.saturating_sub(self.position) } else { 0 };
+            *bench.burst -= usize::try_from(on).unwrap_or(0).min(*bench.burst);
+            self.position = rap.position + on;
+            self.state = State::Streaming { live: false };
+        } else {
+            let done = u16::try_from(total).unwrap_or(u16::MAX);
+            let rap = (total > torn.len()).then_some(rap.position);
+            self.state = State::Entering { rap, entrance, done };
+        }
+        Ok(n)
+    }
+
+    /// Sends the next span.
+    fn stream(&mut self, ring: &ServiceRing, bench: &mut Bench<'_>, live: bool) -> Result<usize, Error> {
+        let most = if live { usize::MAX } else { BURST.min(*bench.burst) };
+        let span = ring.window(self.position, most).map_err(|_| Error::ENOLINK)?;
+        let n = if span.is_empty() { 0 } else { nix::unistd::write(&self.socket, span)? };
+        self.position += n as u64;
+        if !live {
+            *bench.burst -= n;
+            self.state = State::Streaming { live: self.position == ring.head() };
+        }
+        Ok(n)
+    }
+
+    /// Draws the conclusion from a turn.
+    fn conclude(&mut self, ring: &ServiceRing, sent: Result<usize, Error>, bench: &mut Bench<'_>) -> Step {
+        let at_head = matches!(self.state, State::Streaming { .. }) && self.position == ring.head();
+        match sent {
+            Ok(n) => {
+                self.sent += n as u64;
+                bench.counts.bytes += n as u64;
+                let idle = at_head || matches!(self.state, State::Waiting);
+                if n > 0 || idle {
+                    self.progress_at = bench.now;
+                }
+                match ring.ended() {
+                    Some(why) if idle => return Step::Leave(Left::Ended(why)),
+                    _ => {}
+                }
+            }
+            Err(Error::EAGAIN | Error::EINTR) => {}
+            Err(Error::ENOLINK) => return Step::Leave(Left::TooSlow),
+            Err(_) => return Step::Leave(Left::HungUp),
+        }
+        if self.jumps > JUMPS {
+            return Step::Leave(Left::TooSlow);
+        }
+        if bench.now.saturating_sub(self.progress_at) >= STALL {
+            Step::Leave(Left::Stalled)
+        } else {
+            Step::Stay
+        }
+    }
+}
+
+/// One call for slices of which none, some or all are empty. Gives the bytes the kernel took.
+fn write_all_of(socket: &OwnedFd, slices: [&[u8]; 3]) -> Result<usize, Error> {
+    nix::sys::uio::writev(socket, &slices.map(IoSlice::new))
+}
