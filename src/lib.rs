@@ -49,3 +49,4 @@ pub mod source;
 pub mod sys;
 pub mod text;
 pub mod ts;
+pub mod tuner;

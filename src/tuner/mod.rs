@@ -1,0 +1,379 @@
+//! The tuners: which muxes there are, which are open, and who holds them.
+//!
+//! Owns the pool of rings and every open mux. A [`Lease`] is the right to a service of a tuned mux: the mux stays
+//! open while one lives, and for a while after. Knows nothing of channels, people or HTTP.
+
+use std::fmt;
+use std::io;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use heapless::Vec;
+
+use crate::board;
+use crate::service::{Ended, Feed, READ_MAX};
+use crate::source::{Now, SourceUrl};
+
+pub mod mux;
+pub mod services;
+
+pub use mux::OpenMux;
+
+/// Which mux, by its place in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct MuxId(u16);
+
+impl MuxId {
+    /// Its index among the sources.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A mux that could not be opened, or did not show all its services, is looked at again after this.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// The right to one service of a tuned mux. Only [`Tuners::lease`] makes one; dropping it frees the tuner.
+pub struct Lease(Feed);
+
+impl Lease {
+    /// The service's ring, and with it the right.
+    #[must_use]
+    pub fn into_feed(self) -> Feed {
+        self.0
+    }
+}
+
+/// Why there is no lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LeaseError {
+    /// Every ring is watched.
+    RingsFull(usize),
+    /// Every input is in use by other viewers.
+    InputsFull(usize),
+    /// The source cannot be opened; the text says why.
+    Source(String),
+    /// The source is open and silent.
+    Silent,
+    /// The mux is there and carries no such service.
+    NoService(u16),
+    /// The box is going down.
+    Shutdown,
+}
+
+impl fmt::Display for LeaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RingsFull(n) => write!(f, "all {n} rings are watched"),
+            Self::InputsFull(n) => write!(f, "all {n} inputs are in use for other channels"),
+            Self::Source(why) => write!(f, "the source cannot be opened: {why}"),
+            Self::Silent => f.write_str("the source is silent"),
+            Self::NoService(id) => write!(f, "service {id} is not in its mux any more"),
+            Self::Shutdown => f.write_str("the box is going down"),
+        }
+    }
+}
+
+/// One configured source.
+pub struct Mux {
+    /// Where it comes from.
+    pub url: SourceUrl,
+    open: Option<Box<OpenMux>>,
+    /// Why it could not be opened or went away.
+    pub error: Option<String>,
+    /// When it is to be looked at again.
+    survey_at: Duration,
+    /// Somebody waits for it.
+    wanted_until: Duration,
+}
+
+impl Mux {
+    /// The mux, while it is open.
+    #[must_use]
+    pub fn open(&self) -> Option<&OpenMux> {
+        self.open.as_deref()
+    }
+}
+
+/// All muxes and all rings.
+pub struct Tuners {
+    muxes: Vec<Mux, { board::SOURCES }>,
+    rings: Vec<Feed, { board::RINGS }>,
+    staging: Box<[u8]>,
+    /// Tasks that wait for a mux to show its services.
+    waiting: Vec<Waker, { board::HEADS }>,
+    /// The tables of these muxes said something new since this was last taken.
+    changed: Vec<MuxId, { board::SOURCES }>,
+    shutdown: bool,
+}
+
+impl Tuners {
+    /// Tuners for `sources`, with all memory they will ever have.
+    pub fn new(sources: impl IntoIterator<Item = SourceUrl>) -> io::Result<Self> {
+        let mut rings = Vec::new();
+        while !rings.is_full() {
+            let _room = rings.push(Feed::new(board::RING_BYTES)?);
+        }
+        let muxes = sources.into_iter().map(|url| Mux {
+            url,
+            open: None,
+            error: None,
+            survey_at: Duration::ZERO,
+            wanted_until: Duration::ZERO,
+        });
+        Ok(Self {
+            muxes: muxes.take(board::SOURCES).collect(),
+            rings,
+            staging: vec![0; READ_MAX].into(),
+            waiting: Vec::new(),
+            changed: Vec::new(),
+            shutdown: false,
+        })
+    }
+
+    /// The muxes, in the configuration's order.
+    pub fn muxes(&self) -> impl Iterator<Item = (MuxId, &Mux)> {
+        // At most `board::SOURCES` muxes, far below 65 536.
+        (0..).map(MuxId).zip(&self.muxes)
+    }
+
+    /// The muxes that are open.
+    pub fn open_ids(&self) -> impl Iterator<Item = MuxId> {
+        self.muxes().filter(|(_, m)| m.open.is_some()).map(|(id, _)| id)
+    }
+
+    /// A mux.
+    #[must_use]
+    pub fn mux(&self, id: MuxId) -> Option<&Mux> {
+        self.muxes.get(id.index())
+    }
+
+    /// Rings that somebody watches, and rings in all.
+    #[must_use]
+    pub fn rings(&self) -> (usize, usize) {
+        let watched = self.muxes.iter().filter_map(Mux::open).map(OpenMux::watched).sum();
+        (watched, self.rings.len())
+    }
+
+    /// Something has to be drained at each tick.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.muxes.iter().any(|m| m.open.is_some())
+    }
+
+    /// The next mux whose tables said something new, once.
+    pub fn take_changed(&mut self) -> Option<MuxId> {
+        self.changed.pop()
+    }
+
+    /// Polls for a lease: ready when the mux is open and shows the service, or when that cannot be.
+    pub fn poll_lease(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: MuxId,
+        service: u16,
+        now: Duration,
+    ) -> Poll<Result<Lease, LeaseError>> {
+        match self.try_lease(id, service, now) {
+            Some(result) => Poll::Ready(result),
+            None => {
+                if self.waiting.push(cx.waker().clone()).is_err() {
+                    cx.waker().wake_by_ref(); // more wait than requests can be: ask again
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Ends all streams, for good.
+    pub fn shut_down(&mut self) {
+        self.shutdown = true;
+        for mux in &mut self.muxes {
+            if let Some(open) = mux.open.take() {
+                open.end(Ended::Shutdown);
+            }
+        }
+        self.wake_all();
+    }
+
+    /// Drains every open mux, and opens and closes muxes as they are wanted.
+    pub fn tick(&mut self, now: Now, tick: Duration) {
+        let mut wake = false;
+        for i in 0..self.muxes.len() {
+            let Some(open) = &mut self.muxes[i].open else { continue };
+            let silent = open.is_silent();
+            match open.drain(now, tick, &mut self.staging) {
+                Ok(progress) => {
+                    wake |= progress.changed;
+                    let is_silent = open.is_silent();
+                    if progress.changed || is_silent != silent {
+                        self.note_change(i);
+                    }
+                    self.report_silence(i, silent, is_silent);
+                    wake |= is_silent;
+                }
+                Err(why) => {
+                    open.end(Ended::Source);
+                    log::warn!("{}: {why}", self.muxes[i].url);
+                    self.close(i, now.boot, Some(why.to_string()));
+                    wake = true;
+                }
+            }
+            self.close_unwanted(i, now.boot);
+        }
+        if wake {
+            self.wake_all();
+        }
+    }
+
+    /// Opens muxes that were not looked at for long, while inputs are free. Cheap when there is nothing to do.
+    pub fn survey(&mut self, now: Duration) {
+        for i in 0..self.muxes.len() {
+            let mux = &self.muxes[i];
+            if mux.open.is_none() && now >= mux.survey_at && self.open_count() < board::INPUTS {
+                let _error_is_kept = self.open(i, now);
+            }
+        }
+    }
+
+    /// When [`Tuners::survey`] has something to do, while no mux is open.
+    #[must_use]
+    pub fn next_survey(&self) -> Option<Duration> {
+        self.muxes.iter().map(|m| m.survey_at).min()
+    }
+
+    /// Bytes that all watched rings and all unwatched ones got: their heads. For rates.
+    pub fn heads(&self) -> impl Iterator<Item = u64> {
+        self.rings.iter().map(|feed| feed.ring().borrow().head())
+    }
+
+    fn try_lease(&mut self, id: MuxId, service: u16, now: Duration) -> Option<Result<Lease, LeaseError>> {
+        let i = id.index();
+        if self.shutdown || i >= self.muxes.len() {
+            return Some(Err(LeaseError::Shutdown));
+        }
+        if let Err(why) = self.open_for_viewer(i, now) {
+            return Some(Err(why));
+        }
+        let open = self.muxes[i].open.as_ref()?;
+        if let Some(feed) = open.running(service) {
+            return Some(Ok(Lease(feed.clone())));
+        }
+        let known = open.services.find(service).is_some_and(|s| s.programme.is_some());
+        if !known {
+            let late = open.age(now) >= Duration::from_millis(board::SCAN_TIMEOUT_MS);
+            let gone = open.services.has_programmes() || late;
+            let why = if open.is_silent() { LeaseError::Silent } else { LeaseError::NoService(service) };
+            return (gone || open.is_silent()).then_some(Err(why));
+        }
+        let Some(feed) = self.free_ring() else {
+            return Some(Err(LeaseError::RingsFull(self.rings.len())));
+        };
+        let open = self.muxes[i].open.as_mut()?;
+        open.attach(feed.clone(), service, now)?;
+        Some(Ok(Lease(feed)))
+    }
+
+    /// Opens mux `i` where it is not, if need be in place of one that nobody watches.
+    fn open_for_viewer(&mut self, i: usize, now: Duration) -> Result<(), LeaseError> {
+        self.muxes[i].wanted_until = now + Duration::from_millis(board::SCAN_TIMEOUT_MS);
+        if self.muxes[i].open.is_some() {
+            return Ok(());
+        }
+        if self.open_count() >= board::INPUTS {
+            let unwatched =
+                |m: &Mux| m.open.as_ref().is_some_and(|o| o.watched() == 0) && now >= m.wanted_until;
+            let Some(victim) = self.muxes.iter().position(unwatched) else {
+                return Err(LeaseError::InputsFull(board::INPUTS));
+            };
+            self.close(victim, now, None);
+        }
+        self.open(i, now).map_err(LeaseError::Source)
+    }
+
+    fn open(&mut self, i: usize, now: Duration) -> Result<(), String> {
+        let mux = &mut self.muxes[i];
+        match OpenMux::open(&mux.url, now) {
+            Ok(open) => {
+                mux.open = Some(Box::new(open));
+                mux.error = None;
+                Ok(())
+            }
+            Err(why) => {
+                let why = why.to_string();
+                if mux.error.as_ref() != Some(&why) {
+                    log::warn!("{}: {why}", mux.url);
+                }
+                mux.error = Some(why.clone());
+                mux.survey_at = now + RETRY;
+                self.note_change(i);
+                Err(why)
+            }
+        }
+    }
+
+    /// Closes mux `i` once its survey is done, nobody watches, and it has lingered.
+    fn close_unwanted(&mut self, i: usize, now: Duration) {
+        let Some(open) = &mut self.muxes[i].open else { return };
+        let done =
+            open.services.is_complete() || open.age(now) >= Duration::from_millis(board::SCAN_TIMEOUT_MS);
+        let linger = Duration::from_millis(board::LINGER_MS);
+        if let Some((feed, since)) = open.idlest()
+            && now >= since + linger
+        {
+            open.detach(&feed);
+        }
+        let wanted = open.outlets() > 0 || now < self.muxes[i].wanted_until;
+        let read = !self.changed.iter().any(|id| id.index() == i); // what it showed last was taken over
+        if done && read && !wanted {
+            self.close(i, now, None);
+        }
+    }
+
+    fn close(&mut self, i: usize, now: Duration, error: Option<String>) {
+        let mux = &mut self.muxes[i];
+        let complete = mux.open.take().is_some_and(|open| open.services.is_complete());
+        let again = Duration::from_millis(board::SURVEY_EVERY_MS);
+        mux.survey_at = now + if complete && error.is_none() { again } else { RETRY };
+        mux.error = error;
+        self.note_change(i);
+    }
+
+    fn open_count(&self) -> usize {
+        self.muxes.iter().filter(|m| m.open.is_some()).count()
+    }
+
+    /// A ring that nobody uses, or the one that lingers longest.
+    fn free_ring(&mut self) -> Option<Feed> {
+        if let Some(feed) = self.rings.iter().find(|feed| feed.watchers() == 0) {
+            return Some(feed.clone());
+        }
+        let idle =
+            |(i, m): (usize, &Mux)| m.open.as_ref().and_then(|o| o.idlest()).map(|(f, since)| (i, f, since));
+        let (i, feed, _) = self.muxes.iter().enumerate().filter_map(idle).min_by_key(|(.., since)| *since)?;
+        self.muxes[i].open.as_mut()?.detach(&feed);
+        Some(feed)
+    }
+
+    fn note_change(&mut self, i: usize) {
+        let Ok(id) = u16::try_from(i).map(MuxId) else { return };
+        if !self.changed.contains(&id) {
+            let _room = self.changed.push(id);
+        }
+    }
+
+    fn report_silence(&self, i: usize, before: bool, now: bool) {
+        match (before, now) {
+            (false, true) => log::warn!("{}: silent", self.muxes[i].url),
+            (true, false) => log::info!("{}: packets again", self.muxes[i].url),
+            _ => {}
+        }
+    }
+
+    fn wake_all(&mut self) {
+        while let Some(waker) = self.waiting.pop() {
+            waker.wake();
+        }
+    }
+}

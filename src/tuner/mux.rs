@@ -1,0 +1,340 @@
+//! A mux that is open: its input, its filters, and the rings fed from it.
+
+use std::time::Duration;
+
+use heapless::Vec;
+
+use super::services::{Change, Services};
+use crate::demux::{Demux, DemuxCounts};
+use crate::service::{Ended, Feed, Identity, READ_MAX};
+use crate::source::{Input, Now, SourceCounts, SourceError, SourceUrl};
+use crate::ts::psi::Programme;
+use crate::ts::section::Section;
+use crate::ts::service_info::{EIT_PF_ACTUAL, Name, ServiceKind};
+use crate::ts::{PACKET, Pid};
+use crate::{board, demux};
+
+/// Without a packet for so long, a mux is silent.
+const SILENCE: Duration = Duration::from_secs(2);
+/// Reads of one tick at most: a flood must not keep the thread from everybody else.
+const READS: usize = 8;
+
+/// A ring that is fed from here.
+struct Outlet {
+    feed: Feed,
+    service: u16,
+    /// When its last viewer left.
+    idle_since: Option<Duration>,
+}
+
+/// Owns the way from the source to the rings.
+pub struct OpenMux {
+    input: Input,
+    filters: Demux,
+    /// What the tables say.
+    pub services: Services,
+    outlets: Vec<Outlet, { demux::RINGS }>,
+    opened: Duration,
+    last_packet: Duration,
+    silent: bool,
+}
+
+/// What a tick brought.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// The tables say something new.
+    pub(super) changed: bool,
+    /// Bytes read.
+    pub(super) bytes: usize,
+}
+
+/// What sections of one read changed.
+#[derive(Default)]
+struct News {
+    services: bool,
+    programmes: bool,
+    names: bool,
+}
+
+impl OpenMux {
+    pub(super) fn open(url: &SourceUrl, now: Duration) -> Result<Self, SourceError> {
+        Ok(Self {
+            input: Input::open(url, board::INPUT_BUFFER_BYTES)?,
+            filters: Demux::default(),
+            services: Services::default(),
+            outlets: Vec::new(),
+            opened: now,
+            last_packet: now,
+            silent: false,
+        })
+    }
+
+    /// The ring that already carries the service.
+    pub(super) fn running(&self, service: u16) -> Option<&Feed> {
+        self.outlets.iter().find(|o| o.service == service).map(|o| &o.feed)
+    }
+
+    /// Feeds `feed` with the service from now on. The programme must be known.
+    pub(super) fn attach(&mut self, feed: Feed, service: u16, now: Duration) -> Option<()> {
+        let programme = self.services.find(service)?.programme.as_ref()?;
+        feed.ring().borrow_mut().assign(programme, &self.identity(service), now);
+        let _room = self.outlets.push(Outlet { feed, service, idle_since: None });
+        self.route();
+        Some(())
+    }
+
+    /// Stops feeding `feed`, and gives back whether it was fed from here.
+    pub(super) fn detach(&mut self, feed: &Feed) -> bool {
+        let before = self.outlets.len();
+        self.outlets.retain(|o| !o.feed.is(feed));
+        self.route();
+        self.outlets.len() < before
+    }
+
+    /// Services somebody watches.
+    #[must_use]
+    pub fn watched(&self) -> usize {
+        self.outlets.iter().filter(|o| watchers(&o.feed) > 0).count()
+    }
+
+    /// Rings fed from here, watched or lingering.
+    pub(super) fn outlets(&self) -> usize {
+        self.outlets.len()
+    }
+
+    /// The ring without viewers for longest, and since when.
+    pub(super) fn idlest(&self) -> Option<(Feed, Duration)> {
+        let unwatched = self.outlets.iter().filter(|o| watchers(&o.feed) == 0);
+        let (feed, since) =
+            unwatched.filter_map(|o| Some((&o.feed, o.idle_since?))).min_by_key(|(_, since)| *since)?;
+        Some((feed.clone(), since))
+    }
+
+    /// Ends all streams.
+    pub(super) fn end(&self, why: Ended) {
+        for outlet in &self.outlets {
+            outlet.feed.ring().borrow_mut().end(why);
+        }
+    }
+
+    /// For how long it has been open.
+    #[must_use]
+    pub fn age(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.opened)
+    }
+
+    /// No packet came for a while.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.silent
+    }
+
+    /// Damage met by the source and by the demux.
+    #[must_use]
+    pub fn counts(&self) -> (SourceCounts, DemuxCounts) {
+        (self.input.counts(), self.filters.counts())
+    }
+
+    /// Some packet of the service was scrambled, as far as it is watched.
+    #[must_use]
+    pub fn is_scrambled(&self, service: u16) -> Option<bool> {
+        let feed = self.running(service)?;
+        let ring = feed.ring().borrow();
+        (ring.counts().packets > 0).then(|| ring.is_scrambled())
+    }
+
+    /// Reads what is due and brings it to the rings. `staging` holds one read.
+    pub(super) fn drain(
+        &mut self,
+        now: Now,
+        tick: Duration,
+        staging: &mut [u8],
+    ) -> Result<Progress, SourceError> {
+        let mut progress = Progress::default();
+        for outlet in &mut self.outlets {
+            outlet.feed.ring().borrow_mut().begin(now.boot, tick);
+            let idle = watchers(&outlet.feed) == 0;
+            outlet.idle_since = idle.then(|| outlet.idle_since.unwrap_or(now.boot));
+        }
+        for _ in 0..READS {
+            let mut news = News::default();
+            let read = match self.only_outlet() {
+                Some(feed) => self.read_into(&feed, now, &mut news)?,
+                None => self.read_through(staging, now, &mut news)?,
+            };
+            progress.changed |= self.apply(&news, now.boot);
+            progress.bytes += read;
+            if read < READ_MAX / 2 {
+                break;
+            }
+        }
+        self.listen(now.boot, progress.bytes);
+        Ok(progress)
+    }
+
+    /// The ring of a mux of one service: it is read into without a copy.
+    fn only_outlet(&self) -> Option<Feed> {
+        let [outlet] = &self.outlets[..] else { return None };
+        (self.services.all.len() == 1).then(|| outlet.feed.clone())
+    }
+
+    /// Reads straight into a ring, where the packets stay.
+    fn read_into(&mut self, feed: &Feed, now: Now, news: &mut News) -> Result<usize, SourceError> {
+        let mut ring = feed.ring().borrow_mut();
+        let read = self.input.read(now, ring.room())?;
+        // Sections that are passed on cannot be written while the read is being settled: they wait in `passed`.
+        let mut passed: Vec<u8, READ_PASSED> = Vec::new();
+        let Self { filters, services, outlets, .. } = self;
+        ring.settle(read, now.boot, |slot| {
+            filters
+                .push(slot, |pid, section| {
+                    let due = sort(services, pid, section, news).filter(|of| of.includes(&outlets[0]));
+                    if due.is_some() && passed.len() + section.bytes().len() <= READ_PASSED {
+                        let _room = passed.extend_from_slice(section.bytes());
+                    }
+                })
+                .is_some()
+        });
+        let mut rest = &passed[..];
+        while let Some(length) =
+            rest.get(1..3).map(|b| 3 + (usize::from(b[0] & 0x0f) << 8 | usize::from(b[1])))
+        {
+            let Some((bytes, later)) = rest.split_at_checked(length) else { break };
+            if let Some(section) = Section::new(bytes) {
+                ring.write_section(pid_of(section), section);
+            }
+            rest = later;
+        }
+        Ok(read)
+    }
+
+    /// Reads into `staging` and copies each packet to the rings that want it.
+    fn read_through(&mut self, staging: &mut [u8], now: Now, news: &mut News) -> Result<usize, SourceError> {
+        let read = self.input.read(now, staging)?;
+        let Self { filters, services, outlets, .. } = self;
+        for slot in staging[..read].as_chunks::<PACKET>().0 {
+            let routed = filters.push(slot, |pid, section| {
+                if let Some(of) = sort(services, pid, section, news) {
+                    for outlet in outlets.iter().filter(|o| of.includes(o)) {
+                        outlet.feed.ring().borrow_mut().write_section(pid, section);
+                    }
+                }
+            });
+            let Some((packet, mut mask)) = routed else { continue };
+            while mask != 0 {
+                let ring = mask.trailing_zeros() as usize;
+                mask &= mask - 1;
+                if let Some(outlet) = outlets.get(ring) {
+                    outlet.feed.ring().borrow_mut().push(packet, now.boot);
+                }
+            }
+        }
+        Ok(read)
+    }
+
+    /// Follows what the tables say now.
+    fn apply(&mut self, news: &News, now: Duration) -> bool {
+        if news.services {
+            self.filters.watch_pmts(self.services.all.iter().map(|s| s.pmt_pid));
+        }
+        if news.programmes || news.names {
+            let mut rerouted = false;
+            for i in 0..self.outlets.len() {
+                let service = self.outlets[i].service;
+                let changed = self.services.take_changed(service) || news.names;
+                let identity = self.identity(service);
+                let programme = self.services.find(service).and_then(|s| s.programme.as_ref());
+                if let Some(programme) = programme.filter(|_| changed) {
+                    self.outlets[i].feed.ring().borrow_mut().update(programme, &identity, now);
+                    rerouted = true;
+                }
+            }
+            if rerouted {
+                self.route();
+            }
+        }
+        news.services || news.programmes || news.names
+    }
+
+    fn route(&mut self) {
+        for ring in 0..self.outlets.capacity() {
+            let service = self.outlets.get(ring).and_then(|o| self.services.find(o.service));
+            let programme = service.and_then(|s| s.programme.as_ref());
+            self.filters.route(ring, programme.into_iter().flat_map(elementary_pids));
+        }
+    }
+
+    fn identity(&self, service: u16) -> Identity {
+        let info = self.services.find(service).and_then(|s| s.info.as_ref());
+        Identity {
+            transport_stream_id: self.services.transport_stream_id,
+            original_network_id: self.services.original_network_id,
+            name: info.map_or_else(Name::default, |i| i.name.clone()),
+            provider: info.map_or_else(Name::default, |i| i.provider.clone()),
+            kind: info.map_or(ServiceKind::Television, |i| i.kind),
+        }
+    }
+
+    /// Notices silence and its end.
+    fn listen(&mut self, now: Duration, bytes: usize) {
+        if bytes > 0 {
+            self.last_packet = now;
+        }
+        self.silent = now.saturating_sub(self.last_packet) >= SILENCE;
+    }
+}
+
+/// Bytes of sections passed on in one read straight into a ring.
+const READ_PASSED: usize = 8192;
+
+/// Whom a section is passed on to.
+#[derive(Clone, Copy)]
+enum PassTo {
+    Service(u16),
+    All,
+}
+
+impl PassTo {
+    fn includes(self, outlet: &Outlet) -> bool {
+        match self {
+            Self::Service(id) => outlet.service == id,
+            Self::All => true,
+        }
+    }
+}
+
+/// Takes what a section says; where it is to be passed on as it is, says to whom.
+fn sort(services: &mut Services, pid: Pid, section: Section<'_>, news: &mut News) -> Option<PassTo> {
+    let change = match pid {
+        Pid::PAT => services.take_pat(section),
+        Pid::SDT => services.take_sdt(section),
+        Pid::EIT => {
+            let present = section.table_id() == EIT_PF_ACTUAL;
+            return present.then(|| PassTo::Service(section.extension()));
+        }
+        Pid::TDT => return Some(PassTo::All),
+        _ => services.take_pmt(pid, section),
+    };
+    match change {
+        Change::None => {}
+        Change::Services => news.services = true,
+        Change::Programmes => news.programmes = true,
+        Change::Names => news.names = true,
+    }
+    None
+}
+
+/// The PID of a section that is passed on, by its table.
+fn pid_of(section: Section<'_>) -> Pid {
+    if section.table_id() == EIT_PF_ACTUAL { Pid::EIT } else { Pid::TDT }
+}
+
+/// The PIDs of a programme's packets.
+fn elementary_pids(programme: &Programme) -> impl Iterator<Item = Pid> {
+    programme.components.iter().map(|c| c.pid).chain([programme.pcr_pid])
+}
+
+/// Who watches, beside the pool and the outlet itself.
+fn watchers(feed: &Feed) -> usize {
+    feed.watchers().saturating_sub(1)
+}
