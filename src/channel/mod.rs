@@ -1,0 +1,145 @@
+//! Channels: what a person picks. The programme database of the box.
+//!
+//! Owns numbers, names and what each channel consists of; keeps them on flash; corrects them from the live tables of
+//! the muxes. Knows nothing of who asks.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use heapless::Vec;
+use serde::{Deserialize, Serialize};
+use smol::future::poll_fn;
+
+use crate::board;
+use crate::sys::clock;
+use crate::ts::psi::{Codec, Language};
+use crate::ts::service_info::{Name, ServiceKind};
+use crate::tuner::{Lease, LeaseError, MuxId, Tuners};
+
+mod record;
+mod table;
+
+pub use record::RecordError;
+pub use table::ChannelTable;
+
+/// What identifies a service everywhere (EN 300 468 §5.2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceTriple {
+    /// `original_network_id`.
+    pub original_network_id: u16,
+    /// `transport_stream_id`.
+    pub transport_stream_id: u16,
+    /// `service_id`.
+    pub service_id: u16,
+}
+
+/// One elementary stream, as lists show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComponentEntry {
+    /// Its PID.
+    pub pid: u16,
+    /// `stream_type`.
+    pub stream_type: u8,
+    /// What it is.
+    pub codec: Codec,
+    /// ISO 639-2 code.
+    pub language: Option<Language>,
+}
+
+/// An entry of the channel table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The number a person keys in. It never changes by itself.
+    pub number: u16,
+    /// The name.
+    pub name: Name,
+    /// Who makes it.
+    pub provider: Name,
+    /// Television, radio or data.
+    pub kind: ServiceKind,
+    /// The service it stands for.
+    pub service: ServiceTriple,
+    /// Its mux, by its place in the table's list of sources.
+    source: u16,
+    /// The PID with its clock.
+    pub pcr_pid: u16,
+    /// Its streams.
+    pub components: Vec<ComponentEntry, { board::COMPONENTS }>,
+    /// It cannot be watched for want of keys.
+    pub scrambled: bool,
+    /// It was in its mux when that was last looked at.
+    #[serde(skip)]
+    present: bool,
+}
+
+/// Whether a channel can be watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Available {
+    /// At once.
+    Now,
+    /// Its mux is not there, or does not carry it now.
+    No,
+}
+
+impl Available {
+    /// The name that lists carry.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Now => "now",
+            Self::No => "no",
+        }
+    }
+}
+
+/// What a request says of the channel it wants: the number, and the name the list had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The number.
+    pub number: u16,
+    /// The name, where it was sent along.
+    pub name: Option<Name>,
+}
+
+/// A channel that may be watched by who asked. Made by `access`, after it checked the right.
+#[derive(Debug)]
+pub struct Channel {
+    mux: MuxId,
+    service: u16,
+}
+
+/// Why a channel is not to be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChannelError {
+    /// No channel has this number.
+    Unknown(u16),
+    /// The number is another channel's: the list that was asked from is old.
+    Renamed(Box<Renamed>),
+    /// Its source is not configured any more.
+    NoSource(u16),
+}
+
+/// A number and a name that do not belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renamed {
+    /// What was asked for.
+    pub wanted: Wanted,
+    /// The number's name.
+    pub name: Name,
+}
+
+impl Channel {
+    /// Locks the channel: shares its mux where it is tuned, tunes it where it is not.
+    pub async fn lease(&self, tuners: &RefCell<Tuners>) -> Result<Lease, LeaseError> {
+        let until = clock::boot() + Duration::from_millis(board::SCAN_TIMEOUT_MS);
+        poll_fn(|cx| {
+            let now = clock::boot();
+            let late = now >= until + Duration::from_secs(1);
+            if late {
+                return std::task::Poll::Ready(Err(LeaseError::NoService(self.service)));
+            }
+            tuners.borrow_mut().poll_lease(cx, self.mux, self.service, now)
+        })
+        .await
+    }
+}

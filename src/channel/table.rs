@@ -1,0 +1,209 @@
+//! The channel table: found by number, corrected from the muxes.
+
+use std::time::Duration;
+
+use super::{
+    Available, Channel, ChannelError, ComponentEntry, Entry, RecordError, Renamed, ServiceTriple, Wanted,
+    record,
+};
+use crate::board;
+use crate::ts::psi::{Kind, Programme};
+use crate::ts::service_info::{Name, ServiceKind};
+use crate::tuner::services::Service;
+use crate::tuner::{MuxId, OpenMux, Tuners};
+
+/// A mux that has shown its programmes and no SDT for so long gets channels without names (TR 101 211 §4.4.1: the
+/// SDT comes every 2 s).
+const NAMELESS: Duration = Duration::from_secs(4);
+
+/// All channels, ordered by number.
+pub struct ChannelTable {
+    entries: Vec<Entry>,
+    /// Every source a channel ever came from, as it was configured; entries name them by index.
+    sources: Vec<String>,
+    /// Which of `sources` each configured mux is, in the configuration's order.
+    configured: Vec<(MuxId, u16)>,
+    /// Something changed that flash does not know.
+    dirty: bool,
+    /// It was said that the table is full.
+    full: bool,
+}
+
+impl ChannelTable {
+    /// The table as `record` has it (empty: no channel), for the muxes configured now.
+    pub fn load(record: &[u8], tuners: &Tuners) -> Result<Self, RecordError> {
+        let (sources, entries) = record::read(record)?;
+        let mut table = Self { entries, sources, configured: Vec::new(), dirty: false, full: false };
+        for (id, mux) in tuners.muxes() {
+            let source = table.source_of(&mux.url.to_string());
+            table.configured.push((id, source));
+        }
+        Ok(table)
+    }
+
+    /// The table for flash, if it changed since this was last asked.
+    pub fn take_record(&mut self) -> Option<Vec<u8>> {
+        std::mem::take(&mut self.dirty).then(|| record::write(&self.sources, &self.entries))
+    }
+
+    /// Entry `index`, in the order of numbers.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&Entry> {
+        self.entries.get(index)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// There is no channel yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether a channel can be watched now.
+    #[must_use]
+    pub fn availability(&self, entry: &Entry, tuners: &Tuners) -> Available {
+        let mux = self.mux_of(entry).and_then(|id| tuners.mux(id));
+        let there = mux.is_some_and(|m| m.error.is_none() && !m.open().is_some_and(OpenMux::is_silent));
+        if there && entry.present { Available::Now } else { Available::No }
+    }
+
+    /// The channel that is wanted. For `access` alone: it has checked that who asks may have it.
+    pub fn grant(&self, wanted: &Wanted) -> Result<Channel, ChannelError> {
+        let entry = self.find(wanted.number).ok_or(ChannelError::Unknown(wanted.number))?;
+        if wanted.name.as_ref().is_some_and(|name| *name != entry.name) {
+            let renamed = Renamed { wanted: wanted.clone(), name: entry.name.clone() };
+            return Err(ChannelError::Renamed(renamed.into()));
+        }
+        let mux = self.mux_of(entry).ok_or(ChannelError::NoSource(wanted.number))?;
+        Ok(Channel { mux, service: entry.service.service_id })
+    }
+
+    /// The entry of `number`.
+    #[must_use]
+    pub fn find(&self, number: u16) -> Option<&Entry> {
+        self.entries.binary_search_by_key(&number, |e| e.number).ok().map(|i| &self.entries[i])
+    }
+
+    /// Takes over what mux `id` shows now.
+    pub fn correct(&mut self, id: MuxId, tuners: &Tuners, now: Duration) {
+        let Some(mux) = tuners.mux(id) else { return };
+        let Some(&(_, source)) = self.configured.iter().find(|(known, _)| *known == id) else { return };
+        let Some(open) = mux.open().filter(|open| !open.services.all.is_empty()) else { return };
+        for entry in self.entries.iter_mut().filter(|e| e.source == source) {
+            entry.present = open.services.find(entry.service.service_id).is_some();
+        }
+        let nameless = open.services.has_programmes() && open.age(now) >= NAMELESS;
+        for service in &open.services.all {
+            let Some(programme) = service.programme.as_ref().filter(|p| has_sound_or_picture(p)) else {
+                continue;
+            };
+            let at =
+                self.entries.iter().position(|e| e.source == source && e.service.service_id == service.id);
+            match at {
+                Some(at) => self.update(at, service, programme, open),
+                None if service.info.is_some() || nameless => self.add(source, service, programme, open),
+                None => {}
+            }
+        }
+    }
+
+    fn update(&mut self, at: usize, service: &Service, programme: &Programme, open: &OpenMux) {
+        let entry = &mut self.entries[at];
+        let mut new = entry.clone();
+        fill(&mut new, service, programme, open);
+        if new != *entry {
+            if new.name != entry.name {
+                log::info!("channel {}: '{}' is now '{}'", entry.number, entry.name, new.name);
+            }
+            *entry = new;
+            self.dirty = true;
+        }
+    }
+
+    fn add(&mut self, source: u16, service: &Service, programme: &Programme, open: &OpenMux) {
+        let mut free = (1..=u16::MAX).filter(|n| self.find(*n).is_none());
+        let Some(number) = free.next().filter(|_| self.entries.len() < board::CHANNELS) else {
+            if !std::mem::replace(&mut self.full, true) {
+                log::warn!(
+                    "the channel table is full ({}): service {} is left out",
+                    board::CHANNELS,
+                    service.id
+                );
+            }
+            return;
+        };
+        let mut entry = Entry {
+            number,
+            name: Name::new(&format!("Service {}", service.id)),
+            provider: Name::default(),
+            kind: ServiceKind::Television,
+            service: ServiceTriple { original_network_id: 0, transport_stream_id: 0, service_id: service.id },
+            source,
+            pcr_pid: 0,
+            components: heapless::Vec::new(),
+            scrambled: false,
+            present: true,
+        };
+        fill(&mut entry, service, programme, open);
+        log::info!("channel {number}: '{}'", entry.name);
+        let at = self.entries.partition_point(|e| e.number < number);
+        self.entries.insert(at, entry);
+        self.dirty = true;
+    }
+
+    fn mux_of(&self, entry: &Entry) -> Option<MuxId> {
+        self.configured.iter().find(|(_, source)| *source == entry.source).map(|(id, _)| *id)
+    }
+
+    /// The index of a source, which is remembered from now on.
+    fn source_of(&mut self, url: &str) -> u16 {
+        let at = self.sources.iter().position(|s| s == url).unwrap_or_else(|| {
+            self.sources.push(url.into());
+            self.sources.len() - 1
+        });
+        u16::try_from(at).unwrap_or(u16::MAX)
+    }
+}
+
+/// Brings `entry` up to what the mux's tables say.
+fn fill(entry: &mut Entry, service: &Service, programme: &Programme, open: &OpenMux) {
+    entry.service.transport_stream_id = open.services.transport_stream_id;
+    if open.services.original_network_id != 0 {
+        entry.service.original_network_id = open.services.original_network_id;
+    }
+    entry.pcr_pid = programme.pcr_pid.value();
+    entry.components = programme
+        .components
+        .iter()
+        .map(|c| ComponentEntry {
+            pid: c.pid.value(),
+            stream_type: c.stream_type,
+            codec: c.codec,
+            language: c.language,
+        })
+        .take(board::COMPONENTS)
+        .collect();
+    let says_video = programme.components.iter().any(|c| c.codec.kind() == Kind::Video);
+    match &service.info {
+        Some(info) => {
+            if !info.name.is_empty() {
+                entry.name = info.name.clone();
+            }
+            entry.provider = info.provider.clone();
+            entry.kind = info.kind;
+        }
+        None => entry.kind = if says_video { ServiceKind::Television } else { ServiceKind::Radio },
+    }
+    let announced = programme.has_ca || service.info.as_ref().is_some_and(|i| i.scrambled);
+    // What the packets show is true, whatever the tables announce.
+    entry.scrambled = open.is_scrambled(service.id).unwrap_or(announced);
+}
+
+fn has_sound_or_picture(programme: &Programme) -> bool {
+    programme.components.iter().any(|c| c.codec.kind() != Kind::Text)
+}
