@@ -38,6 +38,7 @@
 // Test data is made by arithmetic whose results fit.
 #![cfg_attr(test, allow(clippy::cast_possible_truncation))]
 
+pub mod access;
 pub mod board;
 pub mod channel;
 pub mod demux;
