@@ -42,6 +42,7 @@ pub mod access;
 pub mod board;
 pub mod channel;
 pub mod demux;
+pub mod http;
 pub mod pump;
 pub mod rap;
 pub mod reactor;

@@ -1,0 +1,214 @@
+//! One connection: requests in, replies out, with a limit on every wait.
+
+use std::fmt::Write as _;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+use embedded_io_async::{Read, Write};
+
+use super::{Body, Method, Request, RequestError, Status};
+use crate::board;
+use crate::reactor::Reactor;
+
+/// A head comes in this time, or its connection ends.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+/// A kept connection waits so long for its next request.
+const IDLE_TIME: Duration = Duration::from_secs(15);
+/// A peer takes some bytes of a reply in this time, or its connection ends.
+const WRITE_TIME: Duration = Duration::from_secs(10);
+
+/// The bytes of a request head.
+pub type HeadBuffer = heapless::Vec<u8, { board::HEAD_BYTES }>;
+
+/// A byte stream with a reactor's clock beside it.
+pub struct Connection<S> {
+    stream: S,
+    reactor: Rc<Reactor>,
+}
+
+impl<S: Read<Error = io::Error> + Write<Error = io::Error>> Connection<S> {
+    /// Serves `stream`.
+    pub fn new(stream: S, reactor: &Rc<Reactor>) -> Self {
+        Self { stream, reactor: Rc::clone(reactor) }
+    }
+
+    /// Gives the stream back.
+    pub fn into_stream(self) -> S {
+        self.stream
+    }
+
+    /// Reads until `buffer` begins with a whole head. `Ok(None)` at the peer's end between two requests.
+    pub async fn fill(&mut self, buffer: &mut HeadBuffer) -> io::Result<Result<Option<usize>, RequestError>> {
+        let mut patience = if buffer.is_empty() { IDLE_TIME } else { HEAD_TIME };
+        let started = crate::sys::clock::boot();
+        loop {
+            match Request::parse(buffer) {
+                Err(why) => return Ok(Err(why)),
+                Ok(Some((_, length))) => return Ok(Ok(Some(length))),
+                Ok(None) if buffer.is_full() => return Ok(Err(RequestError::HeadTooLong)),
+                Ok(None) => {}
+            }
+            let mut chunk = [0; 512];
+            let room = (buffer.capacity() - buffer.len()).min(chunk.len());
+            let read = self.stream.read(&mut chunk[..room]);
+            let n = match self.reactor.within(patience, read).await {
+                Err(e) if e.kind() == io::ErrorKind::TimedOut => {
+                    return Ok(if buffer.is_empty() { Ok(None) } else { Err(RequestError::Slow) });
+                }
+                other => other?,
+            };
+            if n == 0 {
+                return Ok(if buffer.is_empty() { Ok(None) } else { Err(RequestError::Syntax) });
+            }
+            let _fits = buffer.extend_from_slice(&chunk[..n]);
+            patience = HEAD_TIME.saturating_sub(crate::sys::clock::boot().saturating_sub(started));
+            patience = patience.max(Duration::from_millis(1));
+        }
+    }
+
+    /// Before the end: takes what the peer still sends, for a moment. Closing over unread bytes would reset the last
+    /// reply away (RFC 9112 §9.6).
+    pub async fn linger(mut self)
+    where
+        S: std::os::fd::AsFd,
+    {
+        if nix::sys::socket::shutdown(self.stream.as_fd().as_raw_fd(), nix::sys::socket::Shutdown::Write)
+            .is_err()
+        {
+            return; // the peer is gone already
+        }
+        let mut waste = [0; 2048];
+        for _ in 0..32 {
+            match self.reactor.within(Duration::from_secs(1), self.stream.read(&mut waste)).await {
+                Ok(1..) => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// Writes all of `bytes`, each part in its time.
+    pub async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let n = self.reactor.within(WRITE_TIME, self.stream.write(bytes)).await?;
+            if n == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            bytes = &bytes[n..];
+        }
+        Ok(())
+    }
+}
+
+/// What an exchange needs to know of its request, once the head's buffer is needed no more.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// HEAD: the reply has no body.
+    pub head_only: bool,
+    /// HTTP/1.1.
+    pub is_1_1: bool,
+    /// The connection is kept afterwards.
+    pub keep_alive: bool,
+}
+
+impl Asked {
+    /// Of `request`.
+    #[must_use]
+    pub fn of(request: &Request<'_>) -> Self {
+        Self {
+            head_only: request.method == Method::Head,
+            is_1_1: request.is_1_1,
+            keep_alive: request.keep_alive,
+        }
+    }
+
+    /// Of a head that is no request: the least that can be assumed.
+    pub const NOTHING: Self = Self { head_only: false, is_1_1: true, keep_alive: false };
+}
+
+/// One request's turn on a connection: exactly one reply can be made of it.
+pub struct Exchange<'c, S> {
+    connection: &'c mut Connection<S>,
+    asked: Asked,
+}
+
+impl<'c, S: Read<Error = io::Error> + Write<Error = io::Error>> Exchange<'c, S> {
+    /// The turn of what was `asked`.
+    pub fn new(connection: &'c mut Connection<S>, asked: Asked) -> Self {
+        Self { connection, asked }
+    }
+
+    /// A short reply, whole. Says whether the connection goes on.
+    pub async fn reply(self, status: Status, content_type: &str, body: &[u8]) -> io::Result<bool> {
+        let mut head = Head::new(status, content_type);
+        head.line(format_args!("Content-Length: {}", body.len()));
+        head.line(format_args!("Connection: {}", if self.asked.keep_alive { "keep-alive" } else { "close" }));
+        if status == Status::MethodNotAllowed {
+            head.line(format_args!("Allow: GET, HEAD"));
+        }
+        self.connection.write_all(head.finish()).await?;
+        if !self.asked.head_only {
+            self.connection.write_all(body).await?;
+        }
+        Ok(self.asked.keep_alive)
+    }
+
+    /// An error, as a JSON object with one sentence. Says whether the connection goes on.
+    pub async fn refuse(self, status: Status, sentence: &str) -> io::Result<bool> {
+        #[derive(serde::Serialize)]
+        struct Refusal<'a> {
+            error: &'a str,
+        }
+        let mut body = [0; 1024];
+        let length = serde_json_core::to_slice(&Refusal { error: sentence }, &mut body).unwrap_or(0);
+        self.reply(status, "application/json", &body[..length]).await
+    }
+
+    /// A reply whose length is not known before: chunked, or up to the end of the connection for HTTP/1.0.
+    pub async fn stream(self, content_type: &str) -> io::Result<Body<'c, S>> {
+        let keep_alive = self.asked.keep_alive && self.asked.is_1_1;
+        let mut head = Head::new(Status::Ok, content_type);
+        if self.asked.is_1_1 {
+            head.line(format_args!("Transfer-Encoding: chunked"));
+        }
+        head.line(format_args!("Connection: {}", if keep_alive { "keep-alive" } else { "close" }));
+        self.connection.write_all(head.finish()).await?;
+        Ok(Body::new(self.connection, self.asked, keep_alive))
+    }
+
+    /// The head of a live stream: identity, until the connection ends. Says whether a body follows.
+    pub async fn live(self, content_type: &str) -> io::Result<bool> {
+        let mut head = Head::new(Status::Ok, content_type);
+        head.line(format_args!("Accept-Ranges: none"));
+        head.line(format_args!("Connection: close"));
+        self.connection.write_all(head.finish()).await?;
+        Ok(!self.asked.head_only)
+    }
+}
+
+/// A reply head under way.
+struct Head(heapless::String<512>);
+
+impl Head {
+    /// With what every reply says: never cached, never guessed at, and no link in a Referer.
+    fn new(status: Status, content_type: &str) -> Self {
+        let mut head = Self(heapless::String::new());
+        head.line(format_args!("HTTP/1.1 {} {}", status.code(), status.phrase()));
+        head.line(format_args!("Content-Type: {content_type}"));
+        head.line(format_args!("Cache-Control: no-store"));
+        head.line(format_args!("X-Content-Type-Options: nosniff"));
+        head.line(format_args!("Referrer-Policy: no-referrer"));
+        head
+    }
+
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        let written = writeln!(self.0, "{line}\r").is_ok();
+        debug_assert!(written, "all our heads are below 512 bytes");
+    }
+
+    fn finish(&mut self) -> &[u8] {
+        self.line(format_args!(""));
+        self.0.as_bytes()
+    }
+}
