@@ -49,6 +49,7 @@ pub mod reactor;
 pub mod ring;
 pub mod service;
 pub mod source;
+pub mod store;
 pub mod sys;
 pub mod text;
 pub mod ts;

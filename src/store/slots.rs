@@ -1,0 +1,239 @@
+//! Two slots per record: the older is written, the newer is never touched.
+//!
+//! ```text
+//!   "STBS" | generation u32 LE | length u32 LE | record | CRC-32 over all before, LE
+//! ```
+//!
+//! A slot that was being written when the power went has a wrong CRC; the other still holds the record before.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crc::{CRC_32_ISO_HDLC, Crc, Table};
+
+static CRC: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
+const MAGIC: &[u8; 4] = b"STBS";
+const HEADER: usize = 12;
+/// Bytes of the longest record: 4096 channels of 512 bytes.
+pub const RECORD_MAX: usize = 2 << 20;
+
+/// What a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// The channel table.
+    Channels = 0,
+    /// Keys. Kept apart from settings.
+    Keys = 1,
+}
+
+impl Kind {
+    /// From its number on the helper's line.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Channels),
+            1 => Some(Self::Keys),
+            _ => None,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Channels => "channels",
+            Self::Keys => "keys",
+        }
+    }
+}
+
+/// What flash holds of a record.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Loaded {
+    /// Nothing was ever written.
+    Nothing,
+    /// The newest record.
+    Record(Vec<u8>),
+    /// Slots are there and none is sound.
+    Damaged,
+}
+
+/// Why state cannot be read or written.
+#[derive(Debug)]
+pub struct StoreError {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// What the kernel said.
+    pub why: io::Error,
+}
+
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.why)
+    }
+}
+
+/// Reads a record, the newer of its sound slots.
+pub fn load(directory: &Path, kind: Kind) -> Result<Loaded, StoreError> {
+    let [a, b] = paths(directory, kind).map(|path| read_slot(&path));
+    let (a, b) = (a?, b?);
+    if a.is_absent() && b.is_absent() {
+        return Ok(Loaded::Nothing);
+    }
+    let newest = match (a, b) {
+        (Slot::Sound(a, record_a), Slot::Sound(b, record_b)) => {
+            Some(if newer(a, b) { record_a } else { record_b })
+        }
+        (Slot::Sound(_, record), _) | (_, Slot::Sound(_, record)) => Some(record),
+        _ => None,
+    };
+    Ok(newest.map_or(Loaded::Damaged, Loaded::Record))
+}
+
+/// Writes a record to the older slot and waits until it is on flash. Only the helper may wait so long.
+pub fn save(directory: &Path, kind: Kind, record: &[u8]) -> Result<(), StoreError> {
+    let paths = paths(directory, kind);
+    let [a, b] = [read_slot(&paths[0])?, read_slot(&paths[1])?];
+    let (target, generation) = match (a.generation(), b.generation()) {
+        (Some(a), Some(b)) if newer(a, b) => (&paths[1], a.wrapping_add(1)),
+        (Some(_), Some(b)) | (None, Some(b)) => (&paths[0], b.wrapping_add(1)),
+        (Some(a), None) => (&paths[1], a.wrapping_add(1)),
+        (None, None) => (&paths[0], 1),
+    };
+    write_slot(target, generation, record).map_err(|why| StoreError { path: target.clone(), why })
+}
+
+enum Slot {
+    Absent,
+    Damaged,
+    Sound(u32, Vec<u8>),
+}
+
+impl Slot {
+    fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+
+    fn generation(&self) -> Option<u32> {
+        if let Self::Sound(generation, _) = self { Some(*generation) } else { None }
+    }
+}
+
+fn paths(directory: &Path, kind: Kind) -> [PathBuf; 2] {
+    ["a", "b"].map(|slot| directory.join(format!("{}.{slot}", kind.name())))
+}
+
+/// Generation `a` was written after `b`, also across the counter's wrap.
+fn newer(a: u32, b: u32) -> bool {
+    a.wrapping_sub(b) < 1 << 31
+}
+
+fn read_slot(path: &Path) -> Result<Slot, StoreError> {
+    let failed = |why| StoreError { path: path.into(), why };
+    let mut bytes = Vec::new();
+    match File::open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Slot::Absent),
+        Err(e) => return Err(failed(e)),
+        Ok(file) => file.take(RECORD_MAX as u64 + 64).read_to_end(&mut bytes).map_err(failed)?,
+    };
+    Ok(parse_slot(&bytes).unwrap_or(Slot::Damaged))
+}
+
+fn parse_slot(bytes: &[u8]) -> Option<Slot> {
+    let (body, crc) = bytes.split_last_chunk::<4>()?;
+    let record = body.get(HEADER..)?;
+    let u32_at = |i: usize| Some(u32::from_le_bytes(*body.get(i..)?.first_chunk()?));
+    let sound = body.starts_with(MAGIC)
+        && u32_at(8)? as usize == record.len()
+        && CRC.checksum(body) == u32::from_le_bytes(*crc);
+    Some(if sound { Slot::Sound(u32_at(4)?, record.to_vec()) } else { Slot::Damaged })
+}
+
+fn write_slot(path: &Path, generation: u32, record: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(record.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    let mut bytes = Vec::with_capacity(HEADER + record.len() + 4);
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(&generation.to_le_bytes());
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(record);
+    let crc = CRC.checksum(&bytes);
+    bytes.extend_from_slice(&crc.to_le_bytes());
+    let fresh = !path.exists();
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(&bytes)?;
+    file.sync_data()?;
+    match path.parent() {
+        Some(directory) if fresh => File::open(directory)?.sync_all(), // the name itself must last, too
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    struct Dir(PathBuf);
+
+    impl Dir {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("stbcast-slots-{}-{name}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        fn load(&self) -> Loaded {
+            load(&self.0, Kind::Channels).unwrap()
+        }
+
+        fn save(&self, record: &[u8]) {
+            save(&self.0, Kind::Channels, record).unwrap();
+        }
+    }
+
+    impl Drop for Dir {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn the_newest_record_is_read() {
+        let dir = Dir::new("newest");
+        assert_eq!(dir.load(), Loaded::Nothing);
+        for record in [&b"one"[..], b"two", b"three", b""] {
+            dir.save(record);
+            assert_eq!(dir.load(), Loaded::Record(record.to_vec()));
+        }
+    }
+
+    #[test]
+    fn a_torn_write_leaves_the_record_before() {
+        let dir = Dir::new("torn");
+        dir.save(b"old");
+        dir.save(b"new"); // in slot b
+        let whole = fs::read(dir.0.join("channels.b")).unwrap();
+        for end in 0..whole.len() {
+            fs::write(dir.0.join("channels.b"), &whole[..end]).unwrap();
+            assert_eq!(dir.load(), Loaded::Record(b"old".to_vec()), "{end}");
+        }
+        dir.save(b"next"); // the torn slot is the one written
+        assert_eq!(dir.load(), Loaded::Record(b"next".to_vec()));
+        assert!(matches!(read_slot(&dir.0.join("channels.a")).unwrap(), Slot::Sound(1, _)));
+    }
+
+    #[test]
+    fn two_damaged_slots_are_said() {
+        let dir = Dir::new("damaged");
+        dir.save(b"old");
+        fs::write(dir.0.join("channels.a"), b"STBS and then nonsense").unwrap();
+        assert_eq!(dir.load(), Loaded::Damaged);
+    }
+
+    #[test]
+    fn generations_wrap() {
+        assert!(newer(0, u32::MAX) && !newer(u32::MAX, 0) && newer(2, 1));
+    }
+}
