@@ -39,6 +39,7 @@
 #![cfg_attr(test, allow(clippy::cast_possible_truncation))]
 
 pub mod access;
+pub mod api;
 pub mod board;
 pub mod channel;
 pub mod demux;

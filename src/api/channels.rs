@@ -1,0 +1,132 @@
+//! `GET /api/v1/channels[?all=1]&t=…`: the channels that can be watched now; with `all`, the others too.
+
+use std::io;
+
+use embedded_io_async::{Read, Write};
+use heapless::String;
+use serde::Serialize;
+use serde::ser::{SerializeSeq, Serializer};
+
+use super::{SetTopBox, credentials, reply};
+use crate::channel::{Available, Entry};
+use crate::http::request::encode;
+use crate::http::{Exchange, Request};
+use crate::sys::clock;
+
+/// A channel as the list shows it.
+#[derive(Serialize)]
+pub struct ChannelView<'a> {
+    number: u16,
+    name: &'a str,
+    provider: &'a str,
+    kind: &'a str,
+    id: String<20>,
+    scrambled: bool,
+    components: Components<'a>,
+    available: &'a str,
+    stream: String<256>,
+}
+
+/// The components as `{pid, codec, language}`.
+struct Components<'a>(&'a Entry);
+
+#[derive(Serialize)]
+struct ComponentView<'a> {
+    pid: u16,
+    codec: &'a str,
+    language: Option<&'a str>,
+}
+
+/// `onid-tsid-sid`.
+pub(super) fn triple(entry: &Entry) -> String<20> {
+    let s = entry.service;
+    let text = format!("{}-{}-{}", s.original_network_id, s.transport_stream_id, s.service_id);
+    String::try_from(text.as_str()).unwrap_or_default() // three numbers of five digits fit
+}
+
+/// The path of a channel's stream, its name with it.
+#[must_use]
+pub fn stream_path(entry: &Entry) -> String<256> {
+    let mut path = String::new();
+    let mut push = |c| {
+        let _fits = path.push(c); // 64 bytes of name are at most 192 characters
+    };
+    "/live/".chars().for_each(&mut push);
+    entry.number.to_string().chars().for_each(&mut push);
+    ".ts?name=".chars().for_each(&mut push);
+    encode(entry.name.as_str(), &mut push);
+    path
+}
+
+impl<'a> ChannelView<'a> {
+    /// How `entry` is shown.
+    #[must_use]
+    pub fn of(entry: &'a Entry, available: Available) -> Self {
+        Self {
+            number: entry.number,
+            name: entry.name.as_str(),
+            provider: entry.provider.as_str(),
+            kind: entry.kind.name(),
+            id: triple(entry),
+            scrambled: entry.scrambled,
+            components: Components(entry),
+            available: available.name(),
+            stream: stream_path(entry),
+        }
+    }
+}
+
+impl Serialize for Components<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.0.components.len()))?;
+        for c in &self.0.components {
+            let language = c.language.as_ref().map(|l| l.as_str());
+            list.serialize_element(&ComponentView { pid: c.pid, codec: c.codec.name(), language })?;
+        }
+        list.end()
+    }
+}
+
+pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
+    stb: &SetTopBox,
+    request: &Request<'_>,
+    exchange: Exchange<'_, S>,
+) -> io::Result<bool> {
+    let caller = stb.access.identify(credentials(request).as_deref(), clock::boot());
+    if let Err(why) = caller.and_then(|caller| caller.may_list()) {
+        let (status, sentence) = reply::refusal(&why);
+        return exchange.refuse(status, &sentence).await;
+    }
+    let all = request.parameter::<4>("all").as_deref() == Some("1");
+    let mut body = exchange.stream("application/json").await?;
+    body.write(b"{\"channels\":[").await?;
+    let mut index = 0;
+    let mut first = true;
+    // One entry at a time: nothing is borrowed while the terminal takes its time.
+    while let Some(json) = stb.channel_json(index, all) {
+        if !json.is_empty() {
+            body.write(if first { b"" } else { b"," }).await?;
+            body.write(&json).await?;
+            first = false;
+        }
+        index += 1;
+    }
+    body.write(b"]}").await?;
+    body.finish().await
+}
+
+impl SetTopBox {
+    /// Entry `index` as JSON; empty where it is not to be shown, `None` behind the last.
+    fn channel_json(&self, index: usize, all: bool) -> Option<Vec<u8>> {
+        let channels = self.channels.borrow();
+        let entry = channels.get(index)?;
+        let available = channels.availability(entry, &self.tuners.borrow());
+        if !all && available == Available::No {
+            return Some(Vec::new());
+        }
+        let mut json = vec![0; 4096];
+        let length = serde_json_core::to_slice(&ChannelView::of(entry, available), &mut json).unwrap_or(0);
+        json.truncate(length);
+        Some(json)
+    }
+}

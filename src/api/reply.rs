@@ -1,0 +1,36 @@
+//! Every refusal as a status and a sentence: the one place where errors become HTTP.
+
+use crate::access::Refusal;
+use crate::channel::ChannelError;
+use crate::http::Status;
+use crate::tuner::LeaseError;
+
+/// What the client is told of a refusal.
+pub(super) fn refusal(why: &Refusal) -> (Status, String) {
+    match why {
+        Refusal::NotKnown => (Status::Unauthorized, "a valid link is needed; ask the box for one".into()),
+        Refusal::NotAllowed(what) => (Status::Forbidden, (*what).into()),
+        Refusal::LinkBusy(n) => {
+            (Status::TooManyRequests, format!("this link is in use by as many players as it is for ({n})"))
+        }
+        Refusal::Full(n) => (Status::ServiceUnavailable, format!("all {n} places for links are taken")),
+        Refusal::Channel(ChannelError::Unknown(n)) => (Status::NotFound, format!("there is no channel {n}")),
+        Refusal::Channel(ChannelError::NoSource(n)) => {
+            (Status::ServiceUnavailable, format!("the source of channel {n} is not configured any more"))
+        }
+        Refusal::Channel(ChannelError::Renamed(renamed)) => {
+            let asked = renamed.wanted.name.clone().unwrap_or_default();
+            let (number, name) = (renamed.wanted.number, &renamed.name);
+            (Status::Conflict, format!("channel {number} is '{name}', not '{asked}': load the list again"))
+        }
+    }
+}
+
+/// What the client is told when the channel cannot be locked.
+pub(super) fn lease_error(why: &LeaseError) -> (Status, String) {
+    let status = match why {
+        LeaseError::NoService(_) => Status::NotFound,
+        _ => Status::ServiceUnavailable,
+    };
+    (status, why.to_string())
+}
