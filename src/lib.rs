@@ -44,6 +44,7 @@ pub mod board;
 pub mod channel;
 pub mod demux;
 pub mod http;
+pub mod local;
 pub mod pump;
 pub mod rap;
 pub mod reactor;

@@ -1,0 +1,70 @@
+//! The asking end: a short-lived program, which may wait.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use super::protocol::{Done, Greeting, LINE_MAX, Request, line};
+
+/// The box answers within this or is stuck.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum AskError {
+    /// No box runs with this socket, or it cannot be reached.
+    NotRunning(io::Error),
+    /// The line broke.
+    Broken(io::Error),
+    /// What speaks there is no `stbcastd` of this protocol.
+    NotABox,
+    /// The box says why not.
+    Refused(String),
+}
+
+impl std::fmt::Display for AskError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotRunning(e) => write!(f, "no stbcastd can be reached: {e}"),
+            Self::Broken(e) => write!(f, "the box does not answer: {e}"),
+            Self::NotABox => f.write_str("what answers on the socket is no stbcastd of this version"),
+            Self::Refused(why) => f.write_str(why),
+        }
+    }
+}
+
+/// Asks the box at `socket`; every line of the answer but the last goes to `found`. Gives the last.
+pub fn ask(socket: &Path, request: &Request<'_>, mut found: impl FnMut(&[u8])) -> Result<Vec<u8>, AskError> {
+    let stream = UnixStream::connect(socket).map_err(AskError::NotRunning)?;
+    stream.set_read_timeout(Some(PATIENCE)).map_err(AskError::Broken)?;
+    let mut lines = BufReader::new(stream);
+    let greeting = next(&mut lines)?;
+    match serde_json_core::from_slice::<Greeting<'_>>(&greeting) {
+        Ok((greeting, _)) if greeting.v == 1 => {}
+        _ => return Err(refusal(&greeting).unwrap_or(AskError::NotABox)),
+    }
+    lines.get_mut().write_all(&line(request)).map_err(AskError::Broken)?;
+    loop {
+        let answer = next(&mut lines)?;
+        match serde_json_core::from_slice::<Done<'_>>(&answer) {
+            Ok((Done { done: true, .. }, _)) => return Ok(answer),
+            Ok((Done { done: false, .. }, _)) => return Err(refusal(&answer).unwrap_or(AskError::NotABox)),
+            Err(_) => found(&answer),
+        }
+    }
+}
+
+fn refusal(answer: &[u8]) -> Option<AskError> {
+    let (done, _) = serde_json_core::from_slice::<Done<'_>>(answer).ok()?;
+    done.error.map(|why| AskError::Refused(why.into()))
+}
+
+fn next(lines: &mut BufReader<UnixStream>) -> Result<Vec<u8>, AskError> {
+    let mut bytes = Vec::new();
+    lines.by_ref().take(LINE_MAX as u64).read_until(b'\n', &mut bytes).map_err(AskError::Broken)?;
+    match bytes.pop() {
+        Some(b'\n') => Ok(bytes),
+        _ => Err(AskError::Broken(io::ErrorKind::UnexpectedEof.into())),
+    }
+}
