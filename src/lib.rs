@@ -42,6 +42,7 @@ pub mod access;
 pub mod api;
 pub mod board;
 pub mod channel;
+pub mod daemon;
 pub mod demux;
 pub mod http;
 pub mod local;

@@ -1,0 +1,7 @@
+//! The program of the box.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stbcast::daemon::run(std::env::args_os())
+}

@@ -1,0 +1,153 @@
+//! Settings: from the command line, and from a file of `key = value` with the same keys.
+
+use std::fmt;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use log::LevelFilter;
+
+use crate::board;
+use crate::source::{SourceUrl, UrlError};
+
+/// What a run is told.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Settings {
+    pub(super) listen: Vec<SocketAddr>,
+    pub(super) state: Option<PathBuf>,
+    pub(super) socket: Option<PathBuf>,
+    pub(super) sources: Vec<SourceUrl>,
+    pub(super) names: Vec<String>,
+    pub(super) log: Option<LevelFilter>,
+}
+
+/// Why a setting is refused.
+#[derive(Debug, PartialEq)]
+pub(super) enum SettingError {
+    UnknownKey(String),
+    Address(String),
+    Source(String, UrlError),
+    SourceLong(usize),
+    Name(String),
+    LogLevel(String),
+    TooMany(&'static str, usize),
+    Line(PathBuf, usize, Box<Self>),
+    NoKey,
+    File(PathBuf, String),
+}
+
+impl fmt::Display for SettingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownKey(key) => {
+                write!(f, "unknown setting '{key}'; known: listen, log, name, socket, source, state")
+            }
+            Self::Address(text) => {
+                write!(f, "listen '{text}': an address and a port, such as 192.168.1.2:8800")
+            }
+            Self::Source(text, why) => write!(f, "source '{text}': {why}"),
+            Self::SourceLong(most) => write!(f, "a source has at most {most} bytes"),
+            Self::Name(text) => write!(f, "name '{text}': letters, digits, dots and hyphens"),
+            Self::LogLevel(text) => write!(f, "log '{text}': one of error, warn, info, debug"),
+            Self::TooMany(key, most) => write!(f, "{key}: this board has room for {most}"),
+            Self::Line(path, line, why) => write!(f, "{}:{line}: {why}", path.display()),
+            Self::NoKey => f.write_str("a line is 'key = value', a comment (#) or empty"),
+            Self::File(path, why) => write!(f, "{}: {why}", path.display()),
+        }
+    }
+}
+
+impl Settings {
+    /// Takes one setting.
+    pub(super) fn set(&mut self, key: &str, value: &str) -> Result<(), SettingError> {
+        match key {
+            "listen" => {
+                let address = value.parse().map_err(|_| SettingError::Address(value.into()))?;
+                push(&mut self.listen, address, "listen", board::LISTENERS)
+            }
+            "state" => {
+                self.state = Some(value.into());
+                Ok(())
+            }
+            "socket" => {
+                self.socket = Some(value.into());
+                Ok(())
+            }
+            "source" if value.len() > SOURCE_MAX => Err(SettingError::SourceLong(SOURCE_MAX)),
+            "source" => {
+                let url = value.parse().map_err(|why| SettingError::Source(value.into(), why))?;
+                push(&mut self.sources, url, "source", board::SOURCES)
+            }
+            "name" => {
+                let letters = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
+                if value.is_empty() || !value.bytes().all(letters) {
+                    return Err(SettingError::Name(value.into()));
+                }
+                push(&mut self.names, value.into(), "name", NAMES_MAX)
+            }
+            "log" => {
+                self.log = Some(value.parse().map_err(|_| SettingError::LogLevel(value.into()))?);
+                Ok(())
+            }
+            _ => Err(SettingError::UnknownKey(key.into())),
+        }
+    }
+
+    /// Takes the settings of a file.
+    pub(super) fn read(&mut self, path: &Path) -> Result<(), SettingError> {
+        let text = fs::read_to_string(path).map_err(|e| SettingError::File(path.into(), e.to_string()))?;
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let setting = line.split_once('=').ok_or(SettingError::NoKey);
+            let taken = setting.and_then(|(key, value)| self.set(key.trim(), value.trim()));
+            taken.map_err(|why| SettingError::Line(path.into(), number + 1, Box::new(why)))?;
+        }
+        Ok(())
+    }
+
+    /// Where state is kept.
+    pub(super) fn state(&self) -> PathBuf {
+        self.state.clone().unwrap_or_else(|| board::STATE_PATH.into())
+    }
+}
+
+/// Bytes of the longest source URL; the channel table keeps it.
+const SOURCE_MAX: usize = 512;
+/// Names of its own that a box can have.
+const NAMES_MAX: usize = 16;
+
+fn push<T>(list: &mut Vec<T>, item: T, key: &'static str, most: usize) -> Result<(), SettingError> {
+    if list.len() >= most {
+        return Err(SettingError::TooMany(key, most));
+    }
+    list.push(item);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_the_same_keys_and_errors_name_the_line() {
+        let path = std::env::temp_dir().join(format!("stbcast-config-{}", std::process::id()));
+        fs::write(&path, "# a box\nlisten = 127.0.0.1:0\n\nsource=file:a.ts?loop\nname = tv.example\n")
+            .unwrap();
+        let mut settings = Settings::default();
+        settings.read(&path).unwrap();
+        assert_eq!(
+            (settings.listen.len(), settings.sources.len(), &settings.names[..]),
+            (1, 1, &["tv.example".into()][..])
+        );
+        fs::write(&path, "\nlisten = here\n").unwrap();
+        let error = Settings::default().read(&path).unwrap_err();
+        assert_eq!(
+            error,
+            SettingError::Line(path.clone(), 2, Box::new(SettingError::Address("here".into())))
+        );
+        fs::remove_file(path).unwrap();
+    }
+}

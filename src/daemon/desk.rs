@@ -1,0 +1,191 @@
+//! What the box answers at its local socket.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::access::{Scope, Terms};
+use crate::api::{ChannelView, SetTopBox, stream_path};
+use crate::board;
+use crate::channel::Available;
+use crate::local::protocol::{Done, Link, Request, line};
+use crate::local::server::parse;
+use crate::sys::{clock, socket};
+use crate::tuner::{Mux, OpenMux};
+
+/// Answers for one box.
+pub(super) struct Desk {
+    stb: Rc<SetTopBox>,
+    /// Where the HTTP server listens.
+    addresses: Vec<SocketAddr>,
+    started: Duration,
+}
+
+#[derive(Serialize)]
+struct ChannelLine<'a> {
+    channel: ChannelView<'a>,
+}
+
+#[derive(Serialize)]
+struct MuxLine<'a> {
+    mux: &'a str,
+    state: &'a str,
+    error: Option<&'a str>,
+    services: usize,
+    watched: usize,
+    packets: u64,
+    no_sync: u64,
+    transport_errors: u64,
+    broken_sections: u64,
+    sync_losses: u64,
+    skipped_bytes: u64,
+    dropped_datagrams: u64,
+}
+
+#[derive(Serialize)]
+struct BoxLine<'a> {
+    done: bool,
+    version: &'a str,
+    board: &'a str,
+    uptime_s: u64,
+    channels: usize,
+    viewers: usize,
+    rings_watched: usize,
+    rings: usize,
+    bytes_sent: u64,
+    jumps: u64,
+    bytes_skipped: u64,
+    hung_up: u64,
+    stalled: u64,
+    too_slow: u64,
+}
+
+impl Desk {
+    pub(super) fn new(stb: Rc<SetTopBox>, addresses: Vec<SocketAddr>, started: Duration) -> Self {
+        Self { stb, addresses, started }
+    }
+
+    /// All lines of the answer to a request line.
+    pub(super) fn answer(&self, bytes: &[u8]) -> Vec<u8> {
+        let answered = parse(bytes).map_err(Into::into).and_then(|request| match request.cmd {
+            "status" => Ok(self.status()),
+            "channels" => Ok(self.channels(request.all == Some(true))),
+            "link" => self.link(&request),
+            other => Err(format!("unknown cmd '{}'", other.escape_debug())),
+        });
+        answered.unwrap_or_else(|why| line(&Done { done: false, error: Some(&why) }))
+    }
+
+    fn channels(&self, all: bool) -> Vec<u8> {
+        let (channels, tuners) = (self.stb.channels.borrow(), self.stb.tuners.borrow());
+        let entries = (0..channels.len()).filter_map(|i| channels.get(i));
+        let shown = entries.map(|e| (e, channels.availability(e, &tuners)));
+        let shown = shown.filter(|(_, available)| all || *available == Available::Now);
+        let lines =
+            shown.flat_map(|(e, available)| line(&ChannelLine { channel: ChannelView::of(e, available) }));
+        lines.chain(line(&Done { done: true, error: None })).collect()
+    }
+
+    fn link(&self, request: &Request<'_>) -> Result<Vec<u8>, String> {
+        let number = request.channel.unwrap_or(0);
+        let path = match number {
+            0 => "/playlist.m3u?".to_owned(),
+            number => {
+                let channels = self.stb.channels.borrow();
+                let entry = channels.find(number).ok_or_else(|| format!("there is no channel {number}"))?;
+                format!("{}&", stream_path(entry))
+            }
+        };
+        let terms = Terms {
+            scope: if number == 0 { Scope::Everything } else { Scope::Channel(number) },
+            ttl: Duration::from_secs(request.ttl.unwrap_or(3600).into()),
+            connections: Some(request.connections.unwrap_or(1)).filter(|n| *n > 0),
+        };
+        let token = self.stb.access.mint(&terms, clock::boot()).map_err(|e| e.to_string())?;
+        let urls = self.reachable().into_iter().map(|address| format!("http://{address}{path}t={token}"));
+        let most = if request.all == Some(true) { usize::MAX } else { 1 };
+        let lines = urls.take(most).flat_map(|url| line(&Link { url: &url }));
+        Ok(lines.chain(line(&Done { done: true, error: None })).collect())
+    }
+
+    /// The addresses a terminal can use: of a listener on all interfaces, those of the machine, its network's first.
+    fn reachable(&self) -> Vec<SocketAddr> {
+        let own = socket::own_addresses();
+        let usable = |ip: &IpAddr| match ip {
+            IpAddr::V4(v4) => !v4.is_link_local(),
+            IpAddr::V6(v6) => !v6.is_unicast_link_local(),
+        };
+        let mut all = Vec::new();
+        for address in &self.addresses {
+            if !address.ip().is_unspecified() {
+                all.push(*address);
+                continue;
+            }
+            let same_family = own.iter().filter(|ip| ip.is_ipv4() == address.is_ipv4() && usable(ip));
+            let (near, far): (Vec<&IpAddr>, _) = same_family.partition(|ip| ip.is_loopback());
+            all.extend(far.into_iter().chain(near).map(|ip| SocketAddr::new(*ip, address.port())));
+        }
+        if all.is_empty() {
+            let v4 = self.addresses.first().is_none_or(SocketAddr::is_ipv4);
+            let ip = if v4 { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+            all.extend(self.addresses.first().map(|a| SocketAddr::new(ip, a.port())));
+        }
+        all
+    }
+
+    fn status(&self) -> Vec<u8> {
+        let tuners = self.stb.tuners.borrow();
+        let mut lines: Vec<u8> =
+            tuners.muxes().flat_map(|(_, mux)| line(&MuxLine::of(mux, &mux.url.to_string()))).collect();
+        let (rings_watched, rings) = tuners.rings();
+        let pump = self.stb.pump.borrow();
+        let counts = pump.counts();
+        lines.extend(line(&BoxLine {
+            done: true,
+            version: env!("CARGO_PKG_VERSION"),
+            board: board::NAME,
+            uptime_s: clock::boot().saturating_sub(self.started).as_secs(),
+            channels: self.stb.channels.borrow().len(),
+            viewers: pump.viewers(),
+            rings_watched,
+            rings,
+            bytes_sent: counts.bytes,
+            jumps: counts.jumps,
+            bytes_skipped: counts.skipped,
+            hung_up: counts.hung_up,
+            stalled: counts.stalled,
+            too_slow: counts.too_slow,
+        }));
+        lines
+    }
+}
+
+impl<'a> MuxLine<'a> {
+    fn of(mux: &'a Mux, url: &'a str) -> Self {
+        let open = mux.open();
+        let (source, demux) = open.map(OpenMux::counts).unwrap_or_default();
+        let state = match open {
+            None if mux.error.is_some() => "failed",
+            None => "idle",
+            Some(open) if open.is_silent() => "silent",
+            Some(open) if open.watched() > 0 => "watched",
+            Some(_) => "open",
+        };
+        Self {
+            mux: url,
+            state,
+            error: mux.error.as_deref(),
+            services: open.map_or(0, |o| o.services.all.len()),
+            watched: open.map_or(0, OpenMux::watched),
+            packets: demux.packets,
+            no_sync: demux.no_sync,
+            transport_errors: demux.transport_errors,
+            broken_sections: demux.broken_sections,
+            sync_losses: source.sync_losses,
+            skipped_bytes: source.skipped_bytes,
+            dropped_datagrams: source.dropped_datagrams,
+        }
+    }
+}

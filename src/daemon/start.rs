@@ -1,0 +1,204 @@
+//! From settings to a running box.
+
+use std::cell::RefCell;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use log::LevelFilter;
+use serde::{Deserialize, Serialize};
+use smol::LocalExecutor;
+
+use super::config::Settings;
+use super::desk::Desk;
+use super::{log_sink, main_loop};
+use crate::access::{Access, LinkKey};
+use crate::api::{self, SetTopBox};
+use crate::channel::ChannelTable;
+use crate::http::seats::Seats;
+use crate::http::server::{self, Heads};
+use crate::local::server as local;
+use crate::pump::Pump;
+use crate::reactor::Reactor;
+use crate::store::{Kind, Loaded, Writer, load};
+use crate::sys::random;
+use crate::tuner::Tuners;
+use crate::{board, sys};
+
+/// The keys record: postcard.
+#[derive(Serialize, Deserialize)]
+struct Keys {
+    format: u8,
+    link_secret: [u8; 32],
+    link_generation: u16,
+}
+
+const KEYS_FORMAT: u8 = 1;
+
+/// Runs the box until it is told to stop. The error is a sentence.
+pub(super) fn run(settings: &Settings) -> Result<(), String> {
+    log_sink::install(settings.log.unwrap_or(LevelFilter::Info));
+    let state = settings.state();
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&state)
+        .map_err(|e| format!("state directory {}: {e}", state.display()))?;
+    let writer = Writer::new(&state).map_err(|e| format!("cannot find this program's own file: {e}"))?;
+    let keys = keys(&state, &writer)?;
+    let tuners =
+        Tuners::new(settings.sources.iter().cloned()).map_err(|e| format!("memory for rings: {e}"))?;
+    let channels = channels(&state, &tuners)?;
+    let reactor = Rc::new(Reactor::new().map_err(|e| format!("reactor: {e}"))?);
+    let listeners = listeners(settings)?;
+    let addresses = listeners.iter().map(|l| server::bound_to(l.as_fd())).collect::<Result<Vec<_>, _>>();
+    let addresses = addresses.map_err(|e| format!("listening: {e}"))?;
+    let (local_listener, _socket_file) = local_socket(settings, &state)?;
+    let stb = Rc::new(SetTopBox {
+        reactor: Rc::clone(&reactor),
+        access: Access::new(
+            LinkKey::new(keys.link_secret, keys.link_generation, boot_number()),
+            board::CONNECTIONS,
+        ),
+        channels: RefCell::new(channels),
+        tuners: RefCell::new(tuners),
+        pump: RefCell::new(Pump::new(board::CONNECTIONS)),
+        names: settings.names.clone(),
+    });
+    for address in &addresses {
+        log::info!("serving on http://{address}/");
+    }
+    let executor = Rc::new(LocalExecutor::new());
+    serve_http(&stb, &executor, listeners);
+    serve_local(&stb, &executor, local_listener, addresses);
+    main_loop::run(&stb, &executor, &writer).map_err(|e| format!("the main loop ended: {e}"))
+}
+
+/// The box's keys; new ones where there are none.
+fn keys(state: &Path, writer: &Writer) -> Result<Keys, String> {
+    let damaged =
+        || log::warn!("keys in {} are damaged: new ones are made, old links are dead", state.display());
+    match load(state, Kind::Keys).map_err(|e| format!("state {e}"))? {
+        Loaded::Record(record) => match postcard::take_from_bytes::<Keys>(&record) {
+            Ok((keys, [])) if keys.format == KEYS_FORMAT => return Ok(keys),
+            _ => damaged(),
+        },
+        Loaded::Damaged => damaged(),
+        Loaded::Nothing => {}
+    }
+    let mut link_secret = [0; 32];
+    // Early in a boot the kernel may have no entropy yet. Nothing is served without a key, so waiting holds up nobody.
+    while let Err(e) = random::fill(&mut link_secret) {
+        if e.kind() != io::ErrorKind::WouldBlock {
+            return Err(format!("randomness for a key: {e}"));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let keys = Keys { format: KEYS_FORMAT, link_secret, link_generation: 1 };
+    let mut record = [0; 64];
+    let record = postcard::to_slice(&keys, &mut record).map_err(|e| format!("keys record: {e}"))?;
+    writer.save(Kind::Keys, record.to_vec());
+    Ok(keys)
+}
+
+fn channels(state: &Path, tuners: &Tuners) -> Result<ChannelTable, String> {
+    let record = match load(state, Kind::Channels).map_err(|e| format!("state {e}"))? {
+        Loaded::Record(record) => record,
+        Loaded::Nothing => Vec::new(),
+        Loaded::Damaged => {
+            log::warn!(
+                "channels in {} are damaged: the box scans again, numbers may change",
+                state.display()
+            );
+            Vec::new()
+        }
+    };
+    ChannelTable::load(&record, tuners).or_else(|why| {
+        log::warn!("channels in {}: {why}: the box scans again, numbers may change", state.display());
+        ChannelTable::load(&[], tuners).map_err(|e| e.to_string())
+    })
+}
+
+fn listeners(settings: &Settings) -> Result<Vec<OwnedFd>, String> {
+    let default: Vec<SocketAddr> = board::LISTEN.parse().into_iter().collect(); // boards/build.rs has checked it
+    let wanted = if settings.listen.is_empty() { &default } else { &settings.listen };
+    let listen = |address: &SocketAddr| {
+        server::listener(*address).map_err(|e| match e.kind() {
+            io::ErrorKind::AddrInUse => format!("listen {address}: another program has this port"),
+            _ => format!("listen {address}: {e}"),
+        })
+    };
+    wanted.iter().map(listen).collect()
+}
+
+/// The local socket: where it is configured, else the board's path, else in the state directory.
+fn local_socket(settings: &Settings, state: &Path) -> Result<(OwnedFd, local::SocketFile), String> {
+    let in_state = state.join("stbcast.sock");
+    let choices: Vec<PathBuf> = match (&settings.socket, &settings.state) {
+        (Some(socket), _) => vec![socket.clone()],
+        (None, Some(_)) => vec![in_state],
+        (None, None) => vec![board::SOCKET_PATH.into(), in_state],
+    };
+    let mut error = String::new();
+    for path in choices {
+        match local::listen(&path) {
+            Ok(listening) => return Ok(listening),
+            Err(e) => error = format!("local socket {}: {e}", path.display()),
+        }
+    }
+    Err(error)
+}
+
+/// 16 bits that tell this boot of the kernel from others, without a write to flash.
+fn boot_number() -> u16 {
+    let id = fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let hash = ring::digest::digest(&ring::digest::SHA256, id.trim_ascii());
+    hash.as_ref().first_chunk().map_or(0, |bytes| u16::from_le_bytes(*bytes))
+}
+
+fn serve_http(stb: &Rc<SetTopBox>, executor: &Rc<LocalExecutor<'static>>, listeners: Vec<OwnedFd>) {
+    let seats = Seats::new(board::CONNECTIONS, board::CONNECTIONS_PER_SOURCE);
+    let heads = Heads::new(board::HEADS);
+    for listener in listeners {
+        let (stb, spawner) = (Rc::clone(stb), Rc::clone(executor));
+        let accepting = server::accept_all(
+            listener,
+            Rc::clone(&stb.reactor),
+            Rc::clone(&seats),
+            Rc::clone(&heads),
+            move |accepted| spawner.spawn(api::serve(Rc::clone(&stb), accepted)).detach(),
+        );
+        executor.spawn(report("HTTP server", accepting)).detach();
+    }
+}
+
+fn serve_local(
+    stb: &Rc<SetTopBox>,
+    executor: &Rc<LocalExecutor<'static>>,
+    listener: OwnedFd,
+    addresses: Vec<SocketAddr>,
+) {
+    let desk = Rc::new(Desk::new(Rc::clone(stb), addresses, sys::clock::boot()));
+    let spawner = Rc::clone(executor);
+    let accepting = local::accept_all(listener, Rc::clone(&stb.reactor), move |peer| {
+        let desk = Rc::clone(&desk);
+        let serving = peer.serve(move |line| {
+            let desk = Rc::clone(&desk);
+            async move { desk.answer(&line) }
+        });
+        spawner.spawn(Box::pin(serving)).detach();
+    });
+    executor.spawn(report("local socket", accepting)).detach();
+}
+
+/// An accept loop ends only when the reactor fails it.
+async fn report(what: &str, work: impl Future<Output = io::Result<()>>) {
+    if let Err(e) = work.await {
+        log::error!("{what}: {e}");
+    }
+}
