@@ -54,6 +54,8 @@ pub mod service;
 pub mod source;
 pub mod store;
 pub mod sys;
+#[cfg(feature = "cli")]
+pub mod terminal;
 pub mod text;
 pub mod ts;
 pub mod tuner;

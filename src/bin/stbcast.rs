@@ -1,0 +1,7 @@
+//! `stbcast`: watches a box from a laptop's shell.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stbcast::terminal::run(std::env::args_os(), std::env::var_os("STBCAST_LINK"))
+}

@@ -1,0 +1,136 @@
+//! The box's list of channels, as a table.
+
+use serde::Deserialize;
+
+use super::json::{self, List};
+use super::link::Link;
+use super::text::Text;
+use super::{Failure, ask};
+
+#[derive(Deserialize)]
+struct Channels {
+    channels: List<Channel, 4096>,
+}
+
+#[derive(Deserialize)]
+struct Channel {
+    number: u16,
+    name: Text,
+    #[serde(default)]
+    kind: Text,
+    #[serde(default)]
+    available: Text,
+    #[serde(default)]
+    components: List<Component, 64>,
+}
+
+#[derive(Deserialize)]
+struct Component {
+    codec: Text,
+    #[serde(default)]
+    language: Option<Text>,
+}
+
+/// Asks the box of `link` for its channels; what to print.
+pub(super) async fn fetch(link: &Link) -> Result<String, Failure> {
+    let body = ask(link, "/api/v1/channels").await?.body().await?;
+    let Channels { channels: List(channels) } = json::read(&body).ok_or(Failure::ListUnknown)?;
+    Ok(if channels.is_empty() { "The box has no channels yet.\n".to_owned() } else { table(&channels) })
+}
+
+/// A line a channel, under a line of titles; columns are as wide as their widest cell.
+fn table(channels: &[Channel]) -> String {
+    let titles = ["NUMBER", "NAME", "KIND", "AVAILABLE", "COMPONENTS"].map(Text::new);
+    let rows: Vec<_> = [titles].into_iter().chain(channels.iter().map(Channel::cells)).collect();
+    let widths = [0, 1, 2, 3].map(|column| rows.iter().map(|row| row[column].width()).max().unwrap_or(0));
+    let mut table = String::new();
+    for [number, rest @ .., components] in &rows {
+        table.push_str(&" ".repeat(widths[0] - number.width()));
+        table.push_str(number.as_str());
+        for (cell, width) in rest.iter().zip(&widths[1..]) {
+            table.push_str("  ");
+            table.push_str(cell.as_str());
+            table.push_str(&" ".repeat(width - cell.width()));
+        }
+        table.push_str("  ");
+        table.push_str(components.as_str());
+        table.truncate(table.trim_end().len());
+        table.push('\n');
+    }
+    table
+}
+
+impl Channel {
+    fn cells(&self) -> [Text; 5] {
+        let components: Vec<_> = self.components.0.iter().map(Component::short).collect();
+        [
+            Text::new(&self.number.to_string()),
+            self.name.clone(),
+            self.kind.clone(),
+            self.available.clone(),
+            Text::new(&components.join(" ")),
+        ]
+    }
+}
+
+impl Component {
+    /// `aac(chi)`.
+    fn short(&self) -> String {
+        match &self.language {
+            Some(language) if !language.as_str().is_empty() => format!("{}({language})", self.codec),
+            _ => self.codec.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Option<String> {
+        json::read::<Channels>(body.as_bytes()).map(|list| table(&list.channels.0))
+    }
+
+    #[test]
+    fn the_table_is_aligned_by_columns_on_the_screen() {
+        let body = r#"{"channels":[
+            {"number":1,"name":"\u4e2d央一台","provider":"CCTV","kind":"tv","id":"1-2-3","scrambled":false,
+             "components":[{"pid":257,"codec":"h264","language":null},{"pid":258,"codec":"aac","language":"chi"}],
+             "available":"now","stream":"/live/1.ts?name=x"},
+            {"number":1024,"name":"Radio","kind":"radio","components":[],"available":"tuner","new":[{"a":[1.5e3]}]}
+        ],"version":2}"#;
+        let expected = "\
+NUMBER  NAME      KIND   AVAILABLE  COMPONENTS
+     1  中央一台  tv     now        h264 aac(chi)
+  1024  Radio     radio  tuner
+";
+        assert_eq!(read(body).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_list_of_another_shape_is_refused() {
+        for body in [
+            "",
+            "[]",
+            "{}",
+            r#"{"channels":[{"name":"a"}]}"#,
+            r#"{"channels":[{"number":70000,"name":"a"}]}"#,
+        ] {
+            assert!(read(body).is_none(), "{body}");
+        }
+    }
+
+    #[test]
+    fn nothing_in_a_list_commands_the_terminal() {
+        let table = read(r#"{"channels":[{"number":1,"name":"\u001b[2J\u009b2J\nx","kind":"tv"}]}"#).unwrap();
+        assert_eq!(table.lines().count(), 2);
+        assert!(!table.chars().any(|c| c.is_control() && c != '\n'));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_list_is_survived(text in "\\PC{0,30}", n in 0u16..) {
+            let _ = read(&format!("{{\"channels\":[{{\"number\":{n},\"name\":\"{text}\"}}]}}"));
+        }
+    }
+}

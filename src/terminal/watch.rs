@@ -1,0 +1,325 @@
+//! A channel's stream into a file or a pipe, with a line about it on stderr.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::ops::Range;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use async_io::Timer;
+use smol::Unblock;
+use smol::future;
+use smol::io::AsyncWriteExt;
+use smol::stream::StreamExt;
+
+use super::args::UsageError;
+use super::http::{Answer, STALL, within};
+use super::link::Link;
+use super::meter::{Meter, bits_per_second};
+use super::{Failure, ask};
+
+/// Bytes taken from the box at once.
+const READ: usize = 64 * 1024;
+/// Bytes that may wait for a slow disk or player; behind that the box has to wait.
+const WAITING: usize = 256 * 1024;
+
+/// What to watch, and where it goes.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) link: Link,
+    pub(super) channel: u16,
+    /// Where the user said none: standard output, unless that is a screen.
+    pub(super) output: Option<Output>,
+    pub(super) seconds: Option<u32>,
+}
+
+/// Where a stream goes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Output {
+    /// Standard output.
+    Stdout,
+    /// A file, made anew.
+    File(PathBuf),
+}
+
+/// Why a stream ended badly.
+#[derive(Debug)]
+pub(super) enum WatchError {
+    /// The answer is another kind of thing.
+    NotAStream,
+    /// The file cannot be made.
+    Open(io::Error),
+    /// The file or pipe takes no more.
+    Write(io::Error),
+    /// The file or pipe did not take the last bytes in time.
+    WriteStalled,
+    /// The connection broke.
+    Broken(io::Error),
+    /// The box fell silent.
+    Silent,
+    /// The box ended the stream before the time asked for.
+    Short,
+}
+
+impl fmt::Display for WatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAStream => f.write_str("what answered is no box: the answer is no transport stream"),
+            Self::Open(e) => write!(f, "cannot make the file: {e}"),
+            Self::Write(e) => write!(f, "cannot write the stream: {e}"),
+            Self::WriteStalled => f.write_str("the last bytes of the stream could not be written"),
+            Self::Broken(e) => write!(f, "the connection to the box broke: {e}"),
+            Self::Silent => write!(f, "the stream stalled: nothing came for {} s", STALL.as_secs()),
+            Self::Short => f.write_str("the box ended the stream before the time was over"),
+        }
+    }
+}
+
+/// How a stream ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The time asked for is over.
+    Time,
+    /// The box ended it.
+    Box,
+    /// The reader of the pipe has gone, as a player does that is closed.
+    Reader,
+}
+
+/// Watches until an end.
+pub(super) async fn watch(job: &Job) -> Result<(), Failure> {
+    if job.output.is_none() && io::stdout().is_terminal() {
+        return Err(Failure::Usage(UsageError::Screen));
+    }
+    let answer = ask(&job.link, &format!("/live/{}.ts", job.channel)).await?;
+    if !answer.is_transport_stream() {
+        return Err(WatchError::NotAStream.into());
+    }
+    // Only now: a refusal should not cost the recording of yesterday.
+    let sink = open(job.output.as_ref()).map_err(WatchError::Open)?;
+    let mut stream = Stream::new(answer, sink, job.channel);
+    let outcome = stream.run(job.seconds).await;
+    let flushed = stream.finish().await;
+    stream.summarise();
+    let end = match outcome? {
+        End::Reader => return Ok(()),
+        end => end,
+    };
+    flushed?;
+    match (end, job.seconds) {
+        (End::Box, Some(_)) => return Err(WatchError::Short.into()),
+        (End::Box, None) => say("the box ended the stream\n"),
+        _ => {}
+    }
+    Ok(())
+}
+
+fn open(output: Option<&Output>) -> io::Result<File> {
+    match output {
+        Some(Output::File(path)) => File::create(path),
+        // Past std's own buffer, which would look for line ends.
+        Some(Output::Stdout) | None => Ok(io::stdout().as_fd().try_clone_to_owned()?.into()),
+    }
+}
+
+/// A stream on its way.
+struct Stream {
+    answer: Answer,
+    sink: Unblock<File>,
+    buffer: Vec<u8>,
+    /// The part of `buffer` that is not written yet.
+    unwritten: Range<usize>,
+    meter: Meter,
+    channel: u16,
+    started: Instant,
+    /// When the rate was last taken.
+    rated: Instant,
+}
+
+/// What happened next.
+enum Event {
+    Second,
+    Received(usize),
+    Written(usize),
+}
+
+impl Stream {
+    fn new(answer: Answer, sink: File, channel: u16) -> Self {
+        let now = Instant::now();
+        Self {
+            answer,
+            sink: Unblock::with_capacity(WAITING, sink),
+            buffer: vec![0; READ],
+            unwritten: 0..0,
+            meter: Meter::new(),
+            channel,
+            started: now,
+            rated: now,
+        }
+    }
+
+    async fn run(&mut self, seconds: Option<u32>) -> Result<End, WatchError> {
+        let limit = seconds.map(|s| Duration::from_secs(s.into()));
+        let live = io::stderr().is_terminal();
+        let mut seconds = Timer::interval(Duration::from_secs(1));
+        // Since when the box owes us a byte.
+        let mut waiting = Instant::now();
+        loop {
+            let event = match self.next(&mut seconds).await {
+                Err(WatchError::Write(e)) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(End::Reader),
+                other => other?,
+            };
+            match event {
+                Event::Received(0) => return Ok(End::Box),
+                Event::Received(size) => {
+                    self.meter.push(&self.buffer[..size]);
+                    self.unwritten = 0..size;
+                }
+                Event::Written(size) => {
+                    self.unwritten.start += size;
+                    waiting = Instant::now();
+                }
+                Event::Second if limit.is_some_and(|limit| self.started.elapsed() >= limit) => {
+                    return Ok(End::Time);
+                }
+                Event::Second if self.unwritten.is_empty() && waiting.elapsed() >= STALL => {
+                    return Err(WatchError::Silent);
+                }
+                Event::Second if live => self.report(),
+                Event::Second => {}
+            }
+        }
+    }
+
+    /// Writes what there is, else reads; a second that ends comes first.
+    async fn next(&mut self, seconds: &mut Timer) -> Result<Event, WatchError> {
+        let work = async {
+            if self.unwritten.is_empty() {
+                return self
+                    .answer
+                    .read(&mut self.buffer)
+                    .await
+                    .map(Event::Received)
+                    .map_err(WatchError::Broken);
+            }
+            let rest = &self.buffer[self.unwritten.clone()];
+            write(&mut self.sink, rest).await.map(Event::Written).map_err(WatchError::Write)
+        };
+        let second = async {
+            seconds.next().await;
+            Ok(Event::Second)
+        };
+        future::or(second, work).await
+    }
+
+    /// Gets the last bytes out.
+    async fn finish(&mut self) -> Result<(), WatchError> {
+        let rest = async {
+            while !self.unwritten.is_empty() {
+                self.unwritten.start += write(&mut self.sink, &self.buffer[self.unwritten.clone()]).await?;
+            }
+            self.sink.flush().await
+        };
+        match within(STALL, rest).await {
+            Some(Err(e)) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Some(outcome) => outcome.map_err(WatchError::Write),
+            None => Err(WatchError::WriteStalled),
+        }
+    }
+
+    /// The line of this second, over the one before.
+    fn report(&mut self) {
+        let rate = self.meter.rate(self.rated.elapsed());
+        self.rated = Instant::now();
+        say(&format!("\r{}\x1b[K", self.line(rate)));
+    }
+
+    /// The last line, with the average rate.
+    fn summarise(&self) {
+        let line = self.line(bits_per_second(self.meter.bytes(), self.started.elapsed()));
+        say(&if io::stderr().is_terminal() { format!("\r{line}\x1b[K\n") } else { format!("{line}\n") });
+    }
+
+    fn line(&self, rate: u64) -> String {
+        line(self.channel, self.started.elapsed(), rate, &self.meter)
+    }
+}
+
+/// Hands some of `bytes` over, at least one.
+async fn write(sink: &mut Unblock<File>, bytes: &[u8]) -> io::Result<usize> {
+    match sink.write(bytes).await? {
+        // The thread that writes has given up; flushing tells why.
+        0 => Err(sink.flush().await.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into())),
+        size => Ok(size),
+    }
+}
+
+/// `channel 1  00:12  3.1 MB  2.1 Mbit/s  lost 0`.
+fn line(channel: u16, elapsed: Duration, rate: u64, meter: &Meter) -> String {
+    let (minutes, seconds) = (elapsed.as_secs() / 60, elapsed.as_secs() % 60);
+    let (bytes, rate, lost) = (Tenths(meter.bytes()), Tenths(rate), meter.lost());
+    let line =
+        format!("channel {channel}  {minutes:02}:{seconds:02}  {bytes} MB  {rate} Mbit/s  lost {lost}");
+    match meter.skipped() {
+        0 => line,
+        skipped => format!("{line}  {skipped} bytes out of place"),
+    }
+}
+
+/// Millions, with one decimal.
+struct Tenths(u64);
+
+impl fmt::Display for Tenths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0 / 1_000_000, self.0 / 100_000 % 10)
+    }
+}
+
+/// Writes to stderr. A closed one is no reason to stop a recording.
+fn say(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_says_what_passed() {
+        let mut meter = Meter::new();
+        meter.push(&[0x47; 1_880_000]);
+        let text = line(1, Duration::from_secs(3_725), 2_149_999, &meter);
+        assert!(text.starts_with("channel 1  62:05  1.8 MB  2.1 Mbit/s  lost "), "{text}");
+        meter.push(&[0, 0]);
+        assert!(line(1, Duration::ZERO, 0, &meter).ends_with("  2 bytes out of place"));
+    }
+
+    /// A box that sends `body` as a stream and hangs up.
+    fn box_with(body: Vec<u8>) -> Link {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let text = format!("http://{}/?t=AbCdEfGhIjKlMnOpQrStUvWxYz", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            let _ = io::Read::read(&mut socket, &mut [0; 4096]).unwrap();
+            socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n\r\n").unwrap();
+            socket.write_all(&body).unwrap();
+        });
+        Link::parse(&text).unwrap()
+    }
+
+    #[test]
+    fn a_stream_that_ends_is_in_the_file_whole() {
+        let path = std::env::temp_dir().join(format!("stbcast-watch-{}.ts", std::process::id()));
+        let body: Vec<u8> = (0..2_000_000u32).map(|i| (i % 251) as u8).collect();
+        for (seconds, whole) in [(None, true), (Some(3600), false)] {
+            let output = Some(Output::File(path.clone()));
+            let job = Job { link: box_with(body.clone()), channel: 1, output, seconds };
+            let outcome = smol::block_on(watch(&job));
+            assert_eq!(outcome.is_ok(), whole);
+            assert!(std::fs::read(&path).unwrap() == body);
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+}
