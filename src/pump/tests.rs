@@ -1,1 +1,129 @@
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
+use std::rc::Rc;
 
+use super::*;
+use crate::service::sample::{CAPACITY, Feeder, Reader};
+
+/// A viewer's two ends; the far one has a small receive buffer.
+fn pair() -> (OwnedFd, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    setsockopt(&listener, sockopt::RcvBuf, &4096).unwrap();
+    let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let near = listener.accept().unwrap().0;
+    setsockopt(&near, sockopt::SndBuf, &4096).unwrap();
+    near.set_nonblocking(true).unwrap();
+    far.set_nonblocking(true).unwrap();
+    (near.into(), far)
+}
+
+fn read_all(far: &mut TcpStream, reader: &mut Reader) {
+    let mut buffer = vec![0; 1 << 16];
+    while let Ok(n @ 1..) = far.read(&mut buffer) {
+        reader.take(&buffer[..n]);
+    }
+}
+
+#[test]
+fn a_viewer_gets_everything_from_its_start_on() {
+    let mut feeder = Feeder::new(CAPACITY);
+    let mut pump = Pump::new(2);
+    let (near, mut far) = pair();
+    let ticket = Rc::new(());
+    pump.adopt(near, feeder.feed.clone(), Rc::clone(&ticket), feeder.now()).unwrap();
+    let mut reader = Reader::new();
+    for _ in 0..100 {
+        feeder.frame();
+        // The test's buffers are small and the feeder writes 18 kB a tick: several turns take it all.
+        for _ in 0..8 {
+            pump.tick(feeder.now());
+            read_all(&mut far, &mut reader);
+        }
+    }
+    assert_eq!(pump.counts().jumps, 0);
+    assert!(reader.packets >= 100 * (Feeder::FRAME + 1), "{}", reader.packets);
+    drop(far);
+    for _ in 0..20 {
+        feeder.frame();
+        pump.tick(feeder.now());
+        std::thread::yield_now();
+    }
+    assert_eq!((pump.viewers(), Rc::strong_count(&ticket), feeder.feed.watchers()), (0, 1, 0));
+}
+
+#[test]
+fn one_that_falls_behind_jumps_and_sees_no_damage() {
+    for pause in 1..60 {
+        let mut feeder = Feeder::new(CAPACITY);
+        let mut pump = Pump::new(1);
+        let (near, mut far) = pair();
+        pump.adopt(near, feeder.feed.clone(), (), feeder.now()).unwrap();
+        let mut reader = Reader::new();
+        for i in 0..400 {
+            feeder.frame();
+            pump.tick(feeder.now());
+            // It reads a little, stops for longer than the ring holds, and reads on.
+            if i < 20 + pause || i > 250 {
+                for _ in 0..3 {
+                    read_all(&mut far, &mut reader);
+                    pump.tick(feeder.now());
+                }
+            }
+            if pump.viewers() == 0 {
+                break;
+            }
+        }
+        let counts = pump.counts();
+        assert!(counts.jumps >= 1 && counts.skipped > 0, "{counts:?}");
+        assert!(reader.announced >= 7, "each PID announces the break");
+        assert_eq!(pump.viewers(), 1, "{counts:?}");
+    }
+}
+
+#[test]
+fn one_that_takes_nothing_is_dropped() {
+    let mut feeder = Feeder::new(CAPACITY);
+    let mut pump = Pump::new(1);
+    let (near, _far) = pair();
+    pump.adopt(near, feeder.feed.clone(), (), feeder.now()).unwrap();
+    let mut lasted = 0;
+    while pump.viewers() == 1 {
+        feeder.frame();
+        pump.tick(feeder.now());
+        lasted += 40;
+    }
+    assert!((10_000..13_000).contains(&lasted), "{lasted} ms");
+    assert_eq!(pump.counts().stalled, 1);
+}
+
+#[test]
+fn a_full_table_hands_the_socket_back_and_a_seat_is_never_confused() {
+    let feeder = Feeder::new(CAPACITY);
+    let mut pump = Pump::new(1);
+    let first = pump.adopt(pair().0, feeder.feed.clone(), (), Duration::ZERO).unwrap();
+    assert!(pump.adopt(pair().0, feeder.feed.clone(), (), Duration::ZERO).is_err());
+    pump.hung_up(first);
+    let second = pump.adopt(pair().0, feeder.feed, (), Duration::ZERO).unwrap();
+    pump.hung_up(first); // late news of who is gone
+    assert_eq!(
+        (pump.viewers(), pump.socket(first).is_none(), pump.socket(second).is_some()),
+        (1, true, true)
+    );
+}
+
+#[test]
+fn at_its_end_a_stream_is_sent_to_the_last_byte() {
+    let mut feeder = Feeder::new(CAPACITY);
+    let mut pump = Pump::new(1);
+    let (near, mut far) = pair();
+    pump.adopt(near, feeder.feed.clone(), (), feeder.now()).unwrap();
+    (0..30).for_each(|_| feeder.frame());
+    feeder.feed.ring().borrow_mut().end(Ended::Source);
+    let mut reader = Reader::new();
+    for _ in 0..1000 {
+        pump.tick(feeder.now());
+        read_all(&mut far, &mut reader);
+    }
+    assert_eq!(pump.viewers(), 0);
+    assert_eq!(pump.counts().bytes, reader.packets as u64 * 188);
+}

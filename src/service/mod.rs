@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::board;
 use crate::ring::{Overrun, Position, Ring};
+use crate::ts::clock::Ticks27M;
 use crate::ts::psi::Programme;
 use crate::ts::section::Section;
 use crate::ts::{PACKET, Packet, Pid};
@@ -114,7 +115,7 @@ impl ServiceRing {
     pub fn update(&mut self, programme: &Programme, identity: &Identity, now: Duration) {
         self.track.follow(programme);
         if self.tables.describe(programme, identity) {
-            self.write_tables(now);
+            self.write_tables(now, self.track.last_pcr());
         }
     }
 
@@ -145,15 +146,15 @@ impl ServiceRing {
     /// next chance comes only after `tick`.
     pub fn begin(&mut self, now: Duration, tick: Duration) {
         if self.tables.is_due(now, tick) {
-            self.write_tables(now);
+            self.write_tables(now, self.track.last_pcr());
         }
     }
 
     /// Copies one elementary packet to the head.
     pub fn push(&mut self, packet: Packet<'_>, now: Duration) {
-        if packet.pcr().is_some_and(|pcr| packet.pid() == self.track.pcr_pid() && self.tables.is_due_by(pcr))
-        {
-            self.write_tables(now); // a long read: its own clock says that tables are due
+        let pcr = packet.pcr().filter(|_| packet.pid() == self.track.pcr_pid());
+        if pcr.is_some_and(|pcr| self.tables.is_due_by(pcr)) {
+            self.write_tables(now, pcr); // a long read: its own clock says that tables are due
         }
         self.track.observe(packet, self.ring.head(), now, &self.tables);
         self.ring.write(packet.bytes());
@@ -235,11 +236,13 @@ impl ServiceRing {
         self.ring.capacity() - gop - READ_MAX as u64
     }
 
-    fn write_tables(&mut self, now: Duration) {
+    fn write_tables(&mut self, now: Duration, pcr: Option<Ticks27M>) {
         let ring = &mut self.ring;
-        self.tables.write(now, self.track.last_pcr(), |packet| ring.write(packet));
+        self.tables.write(now, pcr, |packet| ring.write(packet));
     }
 }
 
+#[cfg(test)]
+pub(crate) mod sample;
 #[cfg(test)]
 mod tests;

@@ -149,9 +149,9 @@ impl Tables {
         self.written.is_none_or(|at| now + tick >= at + INTERVAL)
     }
 
-    /// The same by the stream's clock.
-    pub(super) fn is_due_by(&self, pcr: Ticks27M) -> bool {
-        self.written_pcr.is_some_and(|at| pcr.since(at) >= INTERVAL_TICKS)
+    /// The same by the stream's clock, which is `pcr` now.
+    pub(super) fn is_due_by(&mut self, pcr: Ticks27M) -> bool {
+        pcr.since(*self.written_pcr.get_or_insert(pcr)) >= INTERVAL_TICKS
     }
 
     /// Hands PAT, PMT and, when its time has come, SDT to `out`.
