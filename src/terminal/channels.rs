@@ -22,6 +22,8 @@ struct Channel {
     available: Text,
     #[serde(default)]
     components: List<Component, 64>,
+    #[serde(default)]
+    stream: Text,
 }
 
 #[derive(Deserialize)]
@@ -36,6 +38,16 @@ pub(super) async fn fetch(link: &Link) -> Result<String, Failure> {
     let body = ask(link, "/api/v1/channels").await?.body().await?;
     let Channels { channels: List(channels) } = json::read(&body).ok_or(Failure::ListUnknown)?;
     Ok(if channels.is_empty() { "The box has no channels yet.\n".to_owned() } else { table(&channels) })
+}
+
+/// The path that the box's list has for channel `number`.
+pub(super) async fn stream_path(link: &Link, number: u16) -> Option<String> {
+    let body = ask(link, "/api/v1/channels").await.ok()?.body().await.ok()?;
+    let Channels { channels: List(channels) } = json::read(&body)?;
+    let stream = channels.into_iter().find(|c| c.number == number)?.stream;
+    let usable =
+        stream.as_str().starts_with("/live/") && stream.as_str().bytes().all(|b| b.is_ascii_graphic());
+    usable.then(|| stream.as_str().to_owned())
 }
 
 /// A line a channel, under a line of titles; columns are as wide as their widest cell.

@@ -1,6 +1,6 @@
-//! One request to the box and its answer: HTTP/1.1, a connection each (RFC 9112).
+//! One request to the box and its answer: HTTP/1.0, a connection each (RFC 1945).
 //!
-//! Follows no redirect, for the token would go along. Does not read chunked bodies: the box sends none.
+//! Follows no redirect, for the token would go along. Version 1.0 is never answered in chunks.
 
 use std::fmt;
 use std::future::Future;
@@ -284,7 +284,7 @@ mod tests {
             }
         });
         assert_eq!(got, sent);
-        assert!(server.join().unwrap().starts_with(&format!("GET /live/1.ts?t={TOKEN} HTTP/1.1\r\n")));
+        assert!(server.join().unwrap().starts_with(&format!("GET /live/1.ts?t={TOKEN} HTTP/1.0\r\n")));
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub(super) struct Link {
     host: Host,
     port: u16,
     token: Token,
+    /// The channel it is for, where it is for one: number, and name as it was encoded.
+    channel: Option<(u16, String)>,
 }
 
 /// The box's name or address.
@@ -62,7 +64,7 @@ impl fmt::Display for LinkError {
 }
 
 impl Link {
-    /// Reads `http://host[:port]/path?..t=TOKEN..`; the path does not matter.
+    /// Reads `http://host[:port]/path?..t=TOKEN..`; of the path and its other parameters, only a channel matters.
     pub(super) fn parse(text: &str) -> Result<Self, LinkError> {
         let (scheme, rest) = text.trim().split_once("://").ok_or(LinkError::Scheme)?;
         if scheme.eq_ignore_ascii_case("https") {
@@ -76,7 +78,7 @@ impl Link {
         let (host, port) = split_authority(authority)?;
         let query = path.split_once('?').map_or("", |(_, query)| query);
         let token = query.split('&').find_map(|pair| pair.strip_prefix("t=")).ok_or(LinkError::NoToken)?;
-        Ok(Self { host, port, token: Token::parse(token)? })
+        Ok(Self { host, port, token: Token::parse(token)?, channel: channel_of(path) })
     }
 
     /// Whom to ask.
@@ -89,12 +91,19 @@ impl Link {
         self.port
     }
 
-    /// The head of a GET of `path`, the token in it. For the socket only.
+    /// The path of channel `number`, its name with it, where the link is for that channel.
+    pub(super) fn stream_path(&self, number: u16) -> Option<String> {
+        let (_, name) = self.channel.as_ref().filter(|(known, _)| *known == number)?;
+        Some(format!("/live/{number}.ts?name={name}"))
+    }
+
+    /// The head of a GET of `path`, the token in it. For the socket only. HTTP/1.0, whose answers are never chunked.
     pub(super) fn request_head(&self, path: &str) -> String {
-        let Self { host, port, token: Token(token) } = self;
+        let Self { host, port, token: Token(token), .. } = self;
+        let joint = if path.contains('?') { '&' } else { '?' };
         let version = env!("CARGO_PKG_VERSION");
         format!(
-            "GET {path}?t={token} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: stbcast/{version}\r\n\
+            "GET {path}{joint}t={token} HTTP/1.0\r\nHost: {host}:{port}\r\nUser-Agent: stbcast/{version}\r\n\
              Accept: */*\r\nConnection: close\r\n\r\n"
         )
     }
@@ -113,6 +122,15 @@ impl fmt::Display for Host {
             Self::Name(name) => f.write_str(name),
         }
     }
+}
+
+/// Number and encoded name of `/live/<number>.ts?..name=NAME..`.
+fn channel_of(path: &str) -> Option<(u16, String)> {
+    let (path, query) = path.split_once('?')?;
+    let number = path.strip_prefix("/live/")?.strip_suffix(".ts")?.parse().ok()?;
+    let name = query.split('&').find_map(|pair| pair.strip_prefix("name="))?;
+    let encoded = |b: u8| b.is_ascii_alphanumeric() || b"%-._~+".contains(&b);
+    name.bytes().all(encoded).then(|| (number, name.to_owned()))
 }
 
 impl Token {
@@ -182,7 +200,7 @@ mod tests {
             let head = link.request_head("/api/v1/channels");
             assert!(
                 head.starts_with(&format!(
-                    "GET /api/v1/channels?t={TOKEN} HTTP/1.1\r\nHost: {host}:{port}\r\n"
+                    "GET /api/v1/channels?t={TOKEN} HTTP/1.0\r\nHost: {host}:{port}\r\n"
                 ))
             );
         }
@@ -215,5 +233,20 @@ mod tests {
         let link = link("http://box/?t=").unwrap();
         assert!(!format!("{link:?}").contains(TOKEN));
         assert_eq!(link.redact(&format!("no {TOKEN} here")), "no ... here");
+    }
+
+    #[test]
+    fn the_channel_of_a_link_is_asked_for_by_number_and_name() {
+        let link = |path: &str| Link::parse(&format!("http://box{path}t={TOKEN}")).unwrap();
+        let named = link("/live/12.ts?name=%E4%B8%AD%20One&");
+        assert_eq!(named.stream_path(12).as_deref(), Some("/live/12.ts?name=%E4%B8%AD%20One"));
+        assert_eq!(named.stream_path(1), None);
+        assert_eq!(link("/live/12.ts?name=a b&").stream_path(12), None);
+        assert_eq!(link("/playlist.m3u?").stream_path(12), None);
+        assert!(
+            named
+                .request_head("/live/12.ts?name=x")
+                .starts_with(&format!("GET /live/12.ts?name=x&t={TOKEN} "))
+        );
     }
 }

@@ -18,7 +18,7 @@ use super::args::UsageError;
 use super::http::{Answer, STALL, within};
 use super::link::Link;
 use super::meter::{Meter, bits_per_second};
-use super::{Failure, ask};
+use super::{Failure, ask, channels};
 
 /// Bytes taken from the box at once.
 const READ: usize = 64 * 1024;
@@ -93,7 +93,7 @@ pub(super) async fn watch(job: &Job) -> Result<(), Failure> {
     if job.output.is_none() && io::stdout().is_terminal() {
         return Err(Failure::Usage(UsageError::Screen));
     }
-    let answer = ask(&job.link, &format!("/live/{}.ts", job.channel)).await?;
+    let answer = ask(&job.link, &path(job).await).await?;
     if !answer.is_transport_stream() {
         return Err(WatchError::NotAStream.into());
     }
@@ -114,6 +114,17 @@ pub(super) async fn watch(job: &Job) -> Result<(), Failure> {
         _ => {}
     }
     Ok(())
+}
+
+/// What is asked for: the channel's number, and its name by the link or by the box's list. With both, a number that
+/// is another channel's by now is refused and not shown.
+async fn path(job: &Job) -> String {
+    if let Some(path) = job.link.stream_path(job.channel) {
+        return path;
+    }
+    let listed = channels::stream_path(&job.link, job.channel).await;
+    // A link for one channel does not open the list; the number has to do then.
+    listed.unwrap_or_else(|| format!("/live/{}.ts", job.channel))
 }
 
 fn open(output: Option<&Output>) -> io::Result<File> {
@@ -299,7 +310,10 @@ mod tests {
     /// A box that sends `body` as a stream and hangs up.
     fn box_with(body: Vec<u8>) -> Link {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let text = format!("http://{}/?t=AbCdEfGhIjKlMnOpQrStUvWxYz", listener.local_addr().unwrap());
+        let text = format!(
+            "http://{}/live/1.ts?name=One&t=AbCdEfGhIjKlMnOpQrStUvWxYz",
+            listener.local_addr().unwrap()
+        );
         std::thread::spawn(move || {
             let (mut socket, _) = listener.accept().unwrap();
             let _ = io::Read::read(&mut socket, &mut [0; 4096]).unwrap();
