@@ -90,6 +90,12 @@ impl Demux {
         Some((packet, mask & !TABLES)).filter(|(_, mask)| *mask != 0)
     }
 
+    /// Slots without a sync byte.
+    #[must_use]
+    pub fn no_sync(&self) -> u64 {
+        self.counts.no_sync
+    }
+
     /// What was counted.
     #[must_use]
     pub fn counts(&self) -> DemuxCounts {

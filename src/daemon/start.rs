@@ -70,6 +70,9 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
         pump: RefCell::new(Pump::new(board::CONNECTIONS)),
         names: settings.names.clone(),
     });
+    if settings.sources.is_empty() {
+        log::warn!("no source is configured: there will be no channels");
+    }
     for address in &addresses {
         log::info!("serving on http://{address}/");
     }

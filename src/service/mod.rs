@@ -30,6 +30,9 @@ use track::Track;
 /// Bytes a single read adds at most.
 pub const READ_MAX: usize = 64 * 1024 / PACKET * PACKET;
 
+/// Reads that come between two turns of the readers, unless the box was held up.
+const TICK_READS: u64 = 4;
+
 /// A ring and the right to read it. Whoever holds one is watching: when the last is dropped, nobody is.
 #[derive(Clone)]
 pub struct Feed(Rc<RefCell<ServiceRing>>);
@@ -229,11 +232,12 @@ impl ServiceRing {
     }
 
     /// A reader farther behind than this has to jump now, while its old data is still there: the capacity less one
-    /// GOP and one read.
+    /// GOP and what one tick may read.
     #[must_use]
     pub fn lag_limit(&self) -> u64 {
-        let gop = self.track.raps.gop_bytes().min(self.ring.capacity() / 2);
-        self.ring.capacity() - gop - READ_MAX as u64
+        let capacity = self.ring.capacity();
+        let gop = self.track.raps.gop_bytes().min(capacity / 2);
+        capacity - gop - (TICK_READS * READ_MAX as u64).min(capacity / 4)
     }
 
     fn write_tables(&mut self, now: Duration, pcr: Option<Ticks27M>) {

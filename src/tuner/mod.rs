@@ -18,6 +18,7 @@ pub mod mux;
 pub mod services;
 
 pub use mux::OpenMux;
+use mux::SyncNews;
 
 /// Which mux, by its place in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -207,10 +208,11 @@ impl Tuners {
                 Ok(progress) => {
                     wake |= progress.changed;
                     let is_silent = open.is_silent();
+                    let sync = open.sync_news(now.boot);
                     if progress.changed || is_silent != silent {
                         self.note_change(i);
                     }
-                    self.report_silence(i, silent, is_silent);
+                    self.report(i, (silent, is_silent), sync);
                     wake |= is_silent;
                 }
                 Err(why) => {
@@ -363,11 +365,18 @@ impl Tuners {
         }
     }
 
-    fn report_silence(&self, i: usize, before: bool, now: bool) {
-        match (before, now) {
-            (false, true) => log::warn!("{}: silent", self.muxes[i].url),
-            (true, false) => log::info!("{}: packets again", self.muxes[i].url),
+    /// Says once what changed: silence before and now, and sync.
+    fn report(&self, i: usize, silence: (bool, bool), sync: Option<SyncNews>) {
+        let url = &self.muxes[i].url;
+        match silence {
+            (false, true) => log::warn!("{url}: silent"),
+            (true, false) => log::info!("{url}: packets again"),
             _ => {}
+        }
+        match sync {
+            Some(SyncNews::Lost) => log::warn!("{url}: lost sync: not everything that comes is a packet"),
+            Some(SyncNews::Calm(n)) => log::info!("{url}: in sync again; {n} losses since it was opened"),
+            None => {}
         }
     }
 

@@ -16,6 +16,8 @@ use crate::{board, demux};
 
 /// Without a packet for so long, a mux is silent.
 const SILENCE: Duration = Duration::from_secs(2);
+/// Without a loss of sync for so long, a mux is in sync again.
+const CALM: Duration = Duration::from_secs(10);
 /// Reads of one tick at most: a flood must not keep the thread from everybody else.
 const READS: usize = 8;
 
@@ -37,6 +39,18 @@ pub struct OpenMux {
     opened: Duration,
     last_packet: Duration,
     silent: bool,
+    /// Slots and bytes that were no packets, as last seen, and when they grew last.
+    lost: u64,
+    lost_at: Option<Duration>,
+}
+
+/// What changed in the sync of a mux.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SyncNews {
+    /// It was lost.
+    Lost,
+    /// It is there again; so many slots and runs of bytes were no packets since the mux was opened.
+    Calm(u64),
 }
 
 /// What a tick brought.
@@ -66,6 +80,8 @@ impl OpenMux {
             opened: now,
             last_packet: now,
             silent: false,
+            lost: 0,
+            lost_at: None,
         })
     }
 
@@ -133,6 +149,16 @@ impl OpenMux {
     #[must_use]
     pub fn counts(&self) -> (SourceCounts, DemuxCounts) {
         (self.input.counts(), self.filters.counts())
+    }
+
+    /// Whether sync was lost or came back since this was last asked.
+    pub(super) fn sync_news(&mut self, now: Duration) -> Option<SyncNews> {
+        let lost = self.input.counts().sync_losses + self.filters.no_sync();
+        if lost > std::mem::replace(&mut self.lost, lost) {
+            return self.lost_at.replace(now).is_none().then_some(SyncNews::Lost);
+        }
+        let calm = self.lost_at.is_some_and(|at| now >= at + CALM);
+        calm.then(|| self.lost_at = None).map(|()| SyncNews::Calm(lost))
     }
 
     /// Some packet of the service was scrambled, as far as it is watched.
