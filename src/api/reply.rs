@@ -28,9 +28,10 @@ pub(super) fn refusal(why: &Refusal) -> (Status, String) {
 
 /// What the client is told when the channel cannot be locked.
 pub(super) fn lease_error(why: &LeaseError) -> (Status, String) {
-    let status = match why {
-        LeaseError::NoService(_) => Status::NotFound,
-        _ => Status::ServiceUnavailable,
+    let sentence = match why {
+        // Why is in the log and in `stbcastd status`; a viewer has no use for the box's paths and interfaces.
+        LeaseError::Source(_) => "the channel's source cannot be opened".into(),
+        other => other.to_string(),
     };
-    (status, why.to_string())
+    (Status::ServiceUnavailable, sentence)
 }

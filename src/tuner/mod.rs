@@ -70,7 +70,7 @@ impl fmt::Display for LeaseError {
             Self::InputsFull(n) => write!(f, "all {n} inputs are in use for other channels"),
             Self::Source(why) => write!(f, "the source cannot be opened: {why}"),
             Self::Silent => f.write_str("the source is silent"),
-            Self::NoService(id) => write!(f, "service {id} is not in its mux any more"),
+            Self::NoService(id) => write!(f, "service {id} does not show up in its mux"),
             Self::Shutdown => f.write_str("the box is going down"),
         }
     }
@@ -200,33 +200,27 @@ impl Tuners {
 
     /// Drains every open mux, and opens and closes muxes as they are wanted.
     pub fn tick(&mut self, now: Now, tick: Duration) {
-        let mut wake = false;
         for i in 0..self.muxes.len() {
             let Some(open) = &mut self.muxes[i].open else { continue };
             let silent = open.is_silent();
             match open.drain(now, tick, &mut self.staging) {
                 Ok(progress) => {
-                    wake |= progress.changed;
                     let is_silent = open.is_silent();
                     let sync = open.sync_news(now.boot);
                     if progress.changed || is_silent != silent {
                         self.note_change(i);
                     }
                     self.report(i, (silent, is_silent), sync);
-                    wake |= is_silent;
                 }
                 Err(why) => {
                     open.end(Ended::Source);
                     log::warn!("{}: {why}", self.muxes[i].url);
                     self.close(i, now.boot, Some(why.to_string()));
-                    wake = true;
                 }
             }
             self.close_unwanted(i, now.boot);
         }
-        if wake {
-            self.wake_all();
-        }
+        self.wake_all(); // what they wait for may be there, or late
     }
 
     /// Opens muxes that were not looked at for long, while inputs are free. Cheap when there is nothing to do.
