@@ -26,6 +26,8 @@ const TICK_MAX_CROWD: Duration = Duration::from_millis(50);
 const CROWD: usize = 100;
 /// How often rates and services are looked at.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
+/// The longest the loop sleeps when there is nothing at all to do.
+const DAY: Duration = Duration::from_secs(86_400);
 /// When the process was told to stop, viewers have this long to get what is in their rings.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -115,7 +117,7 @@ impl Round {
             return Some(self.period);
         }
         let wait = tuners.next_survey()?.saturating_sub(clock::boot());
-        Some(wait.max(HOUSEKEEPING))
+        Some(wait.clamp(HOUSEKEEPING, DAY))
     }
 
     fn stop(&mut self, stb: &SetTopBox) {

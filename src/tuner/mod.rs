@@ -330,8 +330,12 @@ impl Tuners {
     fn close(&mut self, i: usize, now: Duration, error: Option<String>) {
         let mux = &mut self.muxes[i];
         let complete = mux.open.take().is_some_and(|open| open.services.is_complete());
-        let again = Duration::from_millis(board::SURVEY_EVERY_MS);
-        mux.survey_at = now + if complete && error.is_none() { again } else { RETRY };
+        let again = match mux.url {
+            SourceUrl::File(_) => Duration::MAX, // a file does not change, and opening it reads much of it
+            SourceUrl::Udp(_) => Duration::from_millis(board::SURVEY_EVERY_MS),
+        };
+        let wait = if complete && error.is_none() { again } else { RETRY };
+        mux.survey_at = now.saturating_add(wait);
         mux.error = error;
         self.note_change(i);
     }

@@ -7,11 +7,12 @@ use crate::source::{SourceError, url::FileSpec};
 use crate::ts::clock::Ticks27M;
 use crate::ts::{PACKET, Packet, Pid};
 
-/// A file to be repeated is read whole up to this length, else its first `WHOLE` and its last `TAIL` bytes.
-const WHOLE: u64 = 64 << 20;
-const TAIL: u64 = 16 << 20;
+/// A file to be repeated is read whole up to this length, else its first `WHOLE` and its last `TAIL` bytes. Opening
+/// happens between two ticks, so it must not take long: 20 MiB are some 50 ms from a slow flash's cache.
+const WHOLE: u64 = 16 << 20;
+const TAIL: u64 = 4 << 20;
 /// Of a file played once only the head is read: its mean rate bridges the time until the first clock reference.
-const ONCE: u64 = 16 << 20;
+const ONCE: u64 = 4 << 20;
 /// A pass this near a multiple of 300 ticks is meant to be one: less is what rounding leaves.
 const NEAR: u64 = 4;
 
