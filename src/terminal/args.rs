@@ -8,7 +8,6 @@ use lexopt::Arg;
 
 use super::link::{Link, LinkError};
 use super::text::Text;
-use super::watch::{Job, Output};
 
 /// What `stbcast --help` prints.
 pub(super) const HELP: &str = "\
@@ -55,6 +54,25 @@ pub(super) enum Command {
     },
     /// `watch`.
     Watch(Job),
+}
+
+/// What to watch, and where it goes.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) link: Link,
+    pub(super) channel: u16,
+    /// Where the user said none: standard output, unless that is a screen.
+    pub(super) output: Option<Output>,
+    pub(super) seconds: Option<u32>,
+}
+
+/// Where a stream goes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Output {
+    /// Standard output.
+    Stdout,
+    /// A file, made anew.
+    File(PathBuf),
 }
 
 /// Why a command line is none. Never holds a value: a token may be in it.

@@ -14,7 +14,7 @@ use smol::future;
 use smol::io::AsyncWriteExt;
 use smol::stream::StreamExt;
 
-use super::args::UsageError;
+use super::args::{Job, Output, UsageError};
 use super::http::{Answer, STALL, within};
 use super::link::Link;
 use super::meter::{Meter, bits_per_second};
@@ -24,25 +24,6 @@ use super::{Failure, ask, channels};
 const READ: usize = 64 * 1024;
 /// Bytes that may wait for a slow disk or player; behind that the box has to wait.
 const WAITING: usize = 256 * 1024;
-
-/// What to watch, and where it goes.
-#[derive(Debug)]
-pub(super) struct Job {
-    pub(super) link: Link,
-    pub(super) channel: u16,
-    /// Where the user said none: standard output, unless that is a screen.
-    pub(super) output: Option<Output>,
-    pub(super) seconds: Option<u32>,
-}
-
-/// Where a stream goes.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Output {
-    /// Standard output.
-    Stdout,
-    /// A file, made anew.
-    File(PathBuf),
-}
 
 /// Why a stream ended badly.
 #[derive(Debug)]

@@ -1,19 +1,23 @@
 //! The stream's own clocks: PCR on 27 MHz, PTS and DTS on 90 kHz, both of which wrap every 26.5 hours.
 
-/// A programme clock reference: ticks of 27 MHz, below [`Ticks27M::WRAP`] (ISO 13818-1 §2.4.3.5).
+/// A time stamp of the stream, below `WRAP`, where it begins again at 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticks27M(u64);
+pub struct Ticks<const WRAP: u64>(u64);
 
-impl Ticks27M {
-    /// Where it wraps: 2^33 ticks of 90 kHz.
-    pub const WRAP: u64 = (1 << 33) * 300;
-    /// One second.
-    pub const SECOND: u64 = 27_000_000;
+/// A programme clock reference: ticks of 27 MHz (ISO 13818-1 §2.4.3.5).
+pub type Ticks27M = Ticks<{ (1 << 33) * 300 }>;
+
+/// A presentation or decoding time stamp: ticks of 90 kHz (ISO 13818-1 §2.4.3.7).
+pub type Ticks90k = Ticks<{ 1 << 33 }>;
+
+impl<const WRAP: u64> Ticks<WRAP> {
+    /// Where it wraps.
+    pub const WRAP: u64 = WRAP;
 
     /// `ticks`, wrapped.
     #[must_use]
     pub const fn new(ticks: u64) -> Self {
-        Self(ticks % Self::WRAP)
+        Self(ticks % WRAP)
     }
 
     /// 0 to `WRAP` − 1.
@@ -25,14 +29,19 @@ impl Ticks27M {
     /// `ticks` later.
     #[must_use]
     pub const fn plus(self, ticks: u64) -> Self {
-        Self((self.0 + ticks % Self::WRAP) % Self::WRAP)
+        Self((self.0 + ticks % WRAP) % WRAP)
     }
 
     /// Ticks since `earlier`, across a wrap. A clock that went back reads as almost a whole turn.
     #[must_use]
     pub const fn since(self, earlier: Self) -> u64 {
-        (self.0 + Self::WRAP - earlier.0) % Self::WRAP
+        (self.0 + WRAP - earlier.0) % WRAP
     }
+}
+
+impl Ticks27M {
+    /// One second.
+    pub const SECOND: u64 = 27_000_000;
 
     /// The six bytes of an adaptation field: 33 bits of base, 6 reserved ones, 9 bits of extension.
     #[must_use]
@@ -43,32 +52,7 @@ impl Ticks27M {
     }
 }
 
-/// A presentation or decoding time stamp: ticks of 90 kHz, below 2^33 (ISO 13818-1 §2.4.3.7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticks90k(u64);
-
 impl Ticks90k {
-    /// Where it wraps.
-    pub const WRAP: u64 = 1 << 33;
-
-    /// `ticks`, wrapped.
-    #[must_use]
-    pub const fn new(ticks: u64) -> Self {
-        Self(ticks % Self::WRAP)
-    }
-
-    /// 0 to `WRAP` − 1.
-    #[must_use]
-    pub const fn value(self) -> u64 {
-        self.0
-    }
-
-    /// `ticks` later.
-    #[must_use]
-    pub const fn plus(self, ticks: u64) -> Self {
-        Self((self.0 + ticks % Self::WRAP) % Self::WRAP)
-    }
-
     /// Reads the five bytes of a PES header: 4 bits of prefix, then 3 + 15 + 15 bits, a marker after each.
     #[must_use]
     pub fn from_bytes(b: [u8; 5]) -> Self {
