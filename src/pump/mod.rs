@@ -70,6 +70,8 @@ pub struct Pump<T> {
     /// For each seat. Apart, since the table is walked each tick and these are needed once in an hour.
     torn: Vec<Torn>,
     counts: PumpCounts,
+    /// What is left of this tick's [`BURST_ALL`].
+    burst: usize,
     /// Where preambles are put together.
     scratch: heapless::Vec<u8, PREAMBLE_BYTES>,
 }
@@ -88,6 +90,7 @@ impl<T> Pump<T> {
             reached: 0,
             torn: (0..seats).map(|_| Torn::new()).collect(),
             counts: PumpCounts::default(),
+            burst: BURST_ALL,
             scratch: heapless::Vec::new(),
         }
     }
@@ -106,7 +109,9 @@ impl<T> Pump<T> {
         seat.viewer = Some((Viewer::new(socket, feed, now), ticket));
         self.taken += 1;
         self.reached = self.reached.max(index + 1);
-        Ok(number(index, seat.generation))
+        let number = number(index, seat.generation);
+        self.turn(index, now); // its first bytes need not wait for the tick
+        Ok(number)
     }
 
     /// The socket of viewer `number`, to be watched for its peer's end.
@@ -139,15 +144,18 @@ impl<T> Pump<T> {
 
     /// Sends everybody what there is.
     pub fn tick(&mut self, now: Duration) {
-        let mut burst = BURST_ALL;
+        self.burst = BURST_ALL;
         for index in 0..self.reached {
-            let Some((viewer, _)) = &mut self.seats[index].viewer else { continue };
-            let mut bench =
-                Bench { now, burst: &mut burst, scratch: &mut self.scratch, counts: &mut self.counts };
-            match viewer.serve(&mut self.torn[index], &mut bench) {
-                Step::Stay => {}
-                Step::Leave(why) => self.leave(index, why),
-            }
+            self.turn(index, now);
+        }
+    }
+
+    fn turn(&mut self, index: usize, now: Duration) {
+        let Some((viewer, _)) = &mut self.seats[index].viewer else { return };
+        let mut bench =
+            Bench { now, burst: &mut self.burst, scratch: &mut self.scratch, counts: &mut self.counts };
+        if let Step::Leave(why) = viewer.serve(&mut self.torn[index], &mut bench) {
+            self.leave(index, why);
         }
     }
 

@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::ops::Range;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use async_io::Timer;
@@ -16,7 +15,6 @@ use smol::stream::StreamExt;
 
 use super::args::{Job, Output, UsageError};
 use super::http::{Answer, STALL, within};
-use super::link::Link;
 use super::meter::{Meter, bits_per_second};
 use super::{Failure, ask, channels};
 
@@ -276,6 +274,7 @@ fn say(text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::link::Link;
     use super::*;
 
     #[test]
