@@ -18,8 +18,8 @@ Usage:
   stbcastd run [--listen A:P]… [--source URL]… [--state DIR] [--socket PATH]
                [--name NAME]… [--log LEVEL] [--config FILE]
   stbcastd link <number>|playlist [--ttl 1h] [--connections N] [--all]
-  stbcastd channels [--all]
-  stbcastd status
+  stbcastd channels [--all] [--json]
+  stbcastd status [--json]
 
 run starts the box, in the foreground. It ends on SIGTERM or Ctrl-C.
   --listen A:P     an address and port to serve on; may be repeated
@@ -41,6 +41,7 @@ The other commands ask the running box over its local socket; --state DIR or
   link playlist    prints the URL of an M3U list with every channel.
   channels         lists what can be watched now; --all: the rest, too.
   status           shows muxes, viewers and what was lost.
+                   --json: the box's own lines, for programs.
 
 Nobody watches without a link. Examples:
   stbcastd run --state /tmp/box --source 'udp://239.1.1.1:5000?iface=eth0'
@@ -62,6 +63,8 @@ pub(super) enum Command {
 #[derive(Debug, PartialEq)]
 pub(super) struct Question {
     pub(super) what: What,
+    /// The box's own lines, not a text for people.
+    pub(super) json: bool,
     pub(super) sockets: Vec<PathBuf>,
 }
 
@@ -108,7 +111,7 @@ fn run(parser: &mut lexopt::Parser) -> Result<Command, String> {
 
 fn ask(word: &OsString, parser: &mut lexopt::Parser) -> Result<Command, String> {
     let (mut all, mut ttl, mut connections, mut target) = (false, Duration::from_secs(3600), 1, None);
-    let (mut state, mut socket) = (None, None);
+    let (mut state, mut socket, mut json) = (None, None, false);
     let is_link = word == "link";
     while let Some(argument) = parser.next().map_err(|e| e.to_string())? {
         match argument {
@@ -116,6 +119,7 @@ fn ask(word: &OsString, parser: &mut lexopt::Parser) -> Result<Command, String> 
             Arg::Long("state") => state = Some(PathBuf::from(value(parser)?)),
             Arg::Long("socket") => socket = Some(PathBuf::from(value(parser)?)),
             Arg::Long("all") => all = true,
+            Arg::Long("json") if !is_link => json = true,
             Arg::Long("ttl") if is_link => ttl = duration(&value(parser)?)?,
             Arg::Long("connections") if is_link => {
                 connections =
@@ -142,7 +146,7 @@ fn ask(word: &OsString, parser: &mut lexopt::Parser) -> Result<Command, String> 
         (None, Some(in_state)) => vec![in_state],
         (None, None) => vec![board::SOCKET_PATH.into(), Path::new(board::STATE_PATH).join("stbcast.sock")],
     };
-    Ok(Command::Ask(Question { what, sockets }))
+    Ok(Command::Ask(Question { what, json, sockets }))
 }
 
 fn value(parser: &mut lexopt::Parser) -> Result<String, String> {
@@ -185,7 +189,10 @@ mod tests {
     fn a_link_is_asked_for() {
         let asked = parsed(&["link", "3", "--ttl", "15m", "--connections", "0", "--state", "/s"]).unwrap();
         let what = What::Link { channel: 3, ttl: Duration::from_secs(900), connections: 0, all: false };
-        assert_eq!(asked, Command::Ask(Question { what, sockets: vec!["/s/stbcast.sock".into()] }));
+        assert_eq!(
+            asked,
+            Command::Ask(Question { what, json: false, sockets: vec!["/s/stbcast.sock".into()] })
+        );
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! The commands that ask a running box.
+//! The commands that ask a running box, and how they show what it answers.
 
 use std::io;
 
 use super::args::{Question, What};
 use crate::local::client::{AskError, ask as ask_box};
-use crate::local::protocol::{Link, Request};
+use crate::local::protocol::{BoxLine, ChannelLine, Link, MuxLine, Request, read};
 
 /// Asks and prints; the error is a sentence.
 pub(super) fn ask(question: &Question) -> Result<(), String> {
@@ -19,15 +19,22 @@ pub(super) fn ask(question: &Question) -> Result<(), String> {
             all: Some(all),
         },
     };
+    let show = |line: &[u8]| {
+        let text = if question.json { None } else { shown(&question.what, line) };
+        println!("{}", text.unwrap_or_else(|| String::from_utf8_lossy(line).into_owned()));
+    };
     let mut failure = None;
     for socket in &question.sockets {
-        let answered = ask_box(socket, &request, |line| print_line(&question.what, line));
-        match answered {
-            Ok(_) => return Ok(()),
-            Err(AskError::NotRunning(e)) if e.kind() == io::ErrorKind::NotFound && failure.is_none() => {
-                failure = Some(format!("{}: {}", socket.display(), AskError::NotRunning(e)));
+        match ask_box(socket, &request, show) {
+            Ok(last) => {
+                if matches!(question.what, What::Status) {
+                    show(&last);
+                }
+                return Ok(());
             }
-            Err(AskError::NotRunning(e)) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(AskError::NotRunning(e)) if e.kind() == io::ErrorKind::NotFound => {
+                failure.get_or_insert_with(|| format!("{}: {}", socket.display(), AskError::NotRunning(e)));
+            }
             Err(e @ AskError::Refused(_)) => return Err(e.to_string()),
             Err(e) => return Err(format!("{}: {e}", socket.display())),
         }
@@ -35,12 +42,54 @@ pub(super) fn ask(question: &Question) -> Result<(), String> {
     Err(failure.unwrap_or_else(|| "no socket to ask at".into()))
 }
 
-fn print_line(what: &What, line: &[u8]) {
-    if let What::Link { .. } = what
-        && let Ok((link, _)) = serde_json_core::from_slice::<Link<'_>>(line)
-    {
-        println!("{}", link.url);
-        return;
+/// A line of the box as a text for people; `None` where it is of no known kind.
+fn shown(what: &What, line: &[u8]) -> Option<String> {
+    Some(match what {
+        What::Link { .. } => read::<Link>(line)?.url.as_str().into(),
+        What::Channels { .. } => {
+            let channel = read::<ChannelLine>(line)?.channel;
+            let missing = if channel.available == "now" { "" } else { ", not available" };
+            format!("{:5}  {} ({}{missing})", channel.number, channel.name, channel.kind)
+        }
+        What::Status => match read::<MuxLine>(line) {
+            Some(mux) => mux_text(&mux),
+            None => box_text(&read::<BoxLine>(line)?),
+        },
+    })
+}
+
+fn mux_text(mux: &MuxLine) -> String {
+    let mut text = format!("{}: {}", mux.mux, mux.state);
+    if let Some(why) = &mux.error {
+        text += &format!(" ({why})");
     }
-    println!("{}", String::from_utf8_lossy(line));
+    if mux.services > 0 {
+        text += &format!(", {} of {} services watched, {} packets", mux.watched, mux.services, mux.packets);
+    }
+    let damage = [
+        (mux.no_sync, "without sync"),
+        (mux.transport_errors, "with transport errors"),
+        (mux.broken_sections, "broken sections"),
+        (mux.sync_losses, "losses of sync"),
+        (mux.skipped_bytes, "bytes skipped"),
+        (mux.dropped_datagrams, "datagrams dropped by the kernel"),
+    ];
+    for (n, what) in damage.iter().filter(|(n, _)| *n > 0) {
+        text += &format!(", {n} {what}");
+    }
+    text
+}
+
+fn box_text(b: &BoxLine) -> String {
+    let BoxLine { version, board, uptime_s, channels, viewers, rings_watched, rings, .. } = b;
+    format!(
+        "stbcastd {version} on board '{board}', up {uptime_s} s: {channels} channels, {viewers} viewers on \
+         {rings_watched} of {rings} rings\n{} MB sent; {} jumps over {} kB; left: {} hung up, {} stalled, {} too slow",
+        b.bytes_sent / 1_000_000,
+        b.jumps,
+        b.bytes_skipped / 1000,
+        b.hung_up,
+        b.stalled,
+        b.too_slow,
+    )
 }

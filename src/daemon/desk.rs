@@ -10,7 +10,7 @@ use crate::access::{Scope, Terms};
 use crate::api::{ChannelView, SetTopBox, stream_path};
 use crate::board;
 use crate::channel::Available;
-use crate::local::protocol::{Done, Link, Request, line};
+use crate::local::protocol::{BoxLine, Done, Link, MuxLine, Request, line, text};
 use crate::local::server::parse;
 use crate::sys::{clock, socket};
 use crate::tuner::{Mux, OpenMux};
@@ -28,40 +28,6 @@ struct ChannelLine<'a> {
     channel: ChannelView<'a>,
 }
 
-#[derive(Serialize)]
-struct MuxLine<'a> {
-    mux: &'a str,
-    state: &'a str,
-    error: Option<&'a str>,
-    services: usize,
-    watched: usize,
-    packets: u64,
-    no_sync: u64,
-    transport_errors: u64,
-    broken_sections: u64,
-    sync_losses: u64,
-    skipped_bytes: u64,
-    dropped_datagrams: u64,
-}
-
-#[derive(Serialize)]
-struct BoxLine<'a> {
-    done: bool,
-    version: &'a str,
-    board: &'a str,
-    uptime_s: u64,
-    channels: usize,
-    viewers: usize,
-    rings_watched: usize,
-    rings: usize,
-    bytes_sent: u64,
-    jumps: u64,
-    bytes_skipped: u64,
-    hung_up: u64,
-    stalled: u64,
-    too_slow: u64,
-}
-
 impl Desk {
     pub(super) fn new(stb: Rc<SetTopBox>, addresses: Vec<SocketAddr>, started: Duration) -> Self {
         Self { stb, addresses, started }
@@ -75,7 +41,7 @@ impl Desk {
             "link" => self.link(&request),
             other => Err(format!("unknown cmd '{}'", other.escape_debug())),
         });
-        answered.unwrap_or_else(|why| line(&Done { done: false, error: Some(&why) }))
+        answered.unwrap_or_else(|why| line(&Done::no(&why)))
     }
 
     fn channels(&self, all: bool) -> Vec<u8> {
@@ -85,7 +51,7 @@ impl Desk {
         let shown = shown.filter(|(_, available)| all || *available == Available::Now);
         let lines =
             shown.flat_map(|(e, available)| line(&ChannelLine { channel: ChannelView::of(e, available) }));
-        lines.chain(line(&Done { done: true, error: None })).collect()
+        lines.chain(line(&Done::YES)).collect()
     }
 
     fn link(&self, request: &Request<'_>) -> Result<Vec<u8>, String> {
@@ -106,8 +72,8 @@ impl Desk {
         let token = self.stb.access.mint(&terms, clock::boot()).map_err(|e| e.to_string())?;
         let urls = self.reachable().into_iter().map(|address| format!("http://{address}{path}t={token}"));
         let most = if request.all == Some(true) { usize::MAX } else { 1 };
-        let lines = urls.take(most).flat_map(|url| line(&Link { url: &url }));
-        Ok(lines.chain(line(&Done { done: true, error: None })).collect())
+        let lines = urls.take(most).flat_map(|url| line(&Link { url: text(&url) }));
+        Ok(lines.chain(line(&Done::YES)).collect())
     }
 
     /// The addresses a terminal can use: of a listener on all interfaces, those of the machine, its network's first.
@@ -137,15 +103,14 @@ impl Desk {
 
     fn status(&self) -> Vec<u8> {
         let tuners = self.stb.tuners.borrow();
-        let mut lines: Vec<u8> =
-            tuners.muxes().flat_map(|(_, mux)| line(&MuxLine::of(mux, &mux.url.to_string()))).collect();
+        let mut lines: Vec<u8> = tuners.muxes().flat_map(|(_, mux)| line(&mux_line(mux))).collect();
         let (rings_watched, rings) = tuners.rings();
         let pump = self.stb.pump.borrow();
         let counts = pump.counts();
         lines.extend(line(&BoxLine {
             done: true,
-            version: env!("CARGO_PKG_VERSION"),
-            board: board::NAME,
+            version: text(env!("CARGO_PKG_VERSION")),
+            board: text(board::NAME),
             uptime_s: clock::boot().saturating_sub(self.started).as_secs(),
             channels: self.stb.channels.borrow().len(),
             viewers: pump.viewers(),
@@ -162,30 +127,29 @@ impl Desk {
     }
 }
 
-impl<'a> MuxLine<'a> {
-    fn of(mux: &'a Mux, url: &'a str) -> Self {
-        let open = mux.open();
-        let (source, demux) = open.map(OpenMux::counts).unwrap_or_default();
-        let state = match open {
-            None if mux.error.is_some() => "failed",
-            None => "idle",
-            Some(open) if open.is_silent() => "silent",
-            Some(open) if open.watched() > 0 => "watched",
-            Some(_) => "open",
-        };
-        Self {
-            mux: url,
-            state,
-            error: mux.error.as_deref(),
-            services: open.map_or(0, |o| o.services.all.len()),
-            watched: open.map_or(0, OpenMux::watched),
-            packets: demux.packets,
-            no_sync: demux.no_sync,
-            transport_errors: demux.transport_errors,
-            broken_sections: demux.broken_sections,
-            sync_losses: source.sync_losses,
-            skipped_bytes: source.skipped_bytes,
-            dropped_datagrams: source.dropped_datagrams,
-        }
+/// The line of one mux.
+fn mux_line(mux: &Mux) -> MuxLine {
+    let open = mux.open();
+    let (source, demux) = open.map(OpenMux::counts).unwrap_or_default();
+    let state = match open {
+        None if mux.error.is_some() => "failed",
+        None => "idle",
+        Some(open) if open.is_silent() => "silent",
+        Some(open) if open.watched() > 0 => "watched",
+        Some(_) => "open",
+    };
+    MuxLine {
+        mux: text(&mux.url.to_string()),
+        state: text(state),
+        error: mux.error.as_deref().map(text),
+        services: open.map_or(0, |o| o.services.all.len()),
+        watched: open.map_or(0, OpenMux::watched),
+        packets: demux.packets,
+        no_sync: demux.no_sync,
+        transport_errors: demux.transport_errors,
+        broken_sections: demux.broken_sections,
+        sync_losses: source.sync_losses,
+        skipped_bytes: source.skipped_bytes,
+        dropped_datagrams: source.dropped_datagrams,
     }
 }

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use super::protocol::{Done, Greeting, LINE_MAX, Request, line};
+use super::protocol::{Done, Greeting, LINE_MAX, Request, line, read};
 
 /// The box answers within this or is stuck.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -40,24 +40,24 @@ pub fn ask(socket: &Path, request: &Request<'_>, mut found: impl FnMut(&[u8])) -
     stream.set_read_timeout(Some(PATIENCE)).map_err(AskError::Broken)?;
     let mut lines = BufReader::new(stream);
     let greeting = next(&mut lines)?;
-    match serde_json_core::from_slice::<Greeting<'_>>(&greeting) {
-        Ok((greeting, _)) if greeting.v == 1 => {}
-        _ => return Err(refusal(&greeting).unwrap_or(AskError::NotABox)),
+    if read::<Greeting>(&greeting).is_none_or(|g| g.v != 1) {
+        return Err(refusal(&greeting));
     }
     lines.get_mut().write_all(&line(request)).map_err(AskError::Broken)?;
     loop {
         let answer = next(&mut lines)?;
-        match serde_json_core::from_slice::<Done<'_>>(&answer) {
-            Ok((Done { done: true, .. }, _)) => return Ok(answer),
-            Ok((Done { done: false, .. }, _)) => return Err(refusal(&answer).unwrap_or(AskError::NotABox)),
-            Err(_) => found(&answer),
+        match read::<Done>(&answer) {
+            Some(Done { done: true, .. }) => return Ok(answer),
+            Some(Done { done: false, .. }) => return Err(refusal(&answer)),
+            None => found(&answer),
         }
     }
 }
 
-fn refusal(answer: &[u8]) -> Option<AskError> {
-    let (done, _) = serde_json_core::from_slice::<Done<'_>>(answer).ok()?;
-    done.error.map(|why| AskError::Refused(why.into()))
+/// Why the box refuses, in its own words where it has some.
+fn refusal(answer: &[u8]) -> AskError {
+    let why = read::<Done>(answer).and_then(|done| done.error);
+    why.map_or(AskError::NotABox, |why| AskError::Refused(why.as_str().into()))
 }
 
 fn next(lines: &mut BufReader<UnixStream>) -> Result<Vec<u8>, AskError> {

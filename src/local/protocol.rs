@@ -1,9 +1,13 @@
 //! The lines that both ends write and read.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// Bytes of the longest line, its end included.
 pub const LINE_MAX: usize = 4096;
+
+/// Text of a line that the box wrote.
+pub type Text = heapless::String<512>;
 
 /// What is asked.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,31 +24,132 @@ pub struct Request<'a> {
     pub all: Option<bool>,
 }
 
+/// The first line, from the box.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Greeting {
+    /// Of this protocol.
+    pub v: u8,
+    /// `stbcastd`.
+    pub product: Text,
+    /// Of the product.
+    pub version: Text,
+}
+
 /// The last line of an answer.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Done<'a> {
+pub struct Done {
     /// It was done.
     pub done: bool,
     /// Why not.
-    pub error: Option<&'a str>,
+    pub error: Option<Text>,
+}
+
+impl Done {
+    /// It was done.
+    pub const YES: Self = Self { done: true, error: None };
+
+    /// It was not, and why.
+    #[must_use]
+    pub fn no(why: &str) -> Self {
+        Self { done: false, error: Some(text(why)) }
+    }
 }
 
 /// A line of the answer to `link`.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Link<'a> {
+pub struct Link {
     /// What to open in a player.
-    pub url: &'a str,
+    pub url: Text,
 }
 
-/// The first line, from the box.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Greeting<'a> {
-    /// Of this protocol.
-    pub v: u8,
-    /// `stbcastd`.
-    pub product: &'a str,
-    /// Of the product.
-    pub version: &'a str,
+/// A line of the answer to `channels`, as far as a list for people needs it. The box sends more.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub struct ChannelLine {
+    /// What it is of.
+    pub channel: ChannelBrief,
+}
+
+/// A channel in short.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub struct ChannelBrief {
+    /// Its number.
+    pub number: u16,
+    /// Its name.
+    pub name: Text,
+    /// Television, radio or data.
+    pub kind: Text,
+    /// Whether it can be watched now.
+    pub available: Text,
+}
+
+/// A line of the answer to `status`: one mux.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MuxLine {
+    /// Its source.
+    pub mux: Text,
+    /// `idle`, `open`, `watched`, `silent` or `failed`.
+    pub state: Text,
+    /// Why it failed.
+    pub error: Option<Text>,
+    /// Services it shows, while it is open.
+    pub services: usize,
+    /// Of these, how many are watched.
+    pub watched: usize,
+    /// 188-byte slots read since it was opened.
+    pub packets: u64,
+    /// Slots without a sync byte.
+    pub no_sync: u64,
+    /// Packets with `transport_error_indicator`.
+    pub transport_errors: u64,
+    /// Sections with a wrong CRC or length.
+    pub broken_sections: u64,
+    /// Times the sync byte was lost in the source.
+    pub sync_losses: u64,
+    /// Bytes that were no whole packet.
+    pub skipped_bytes: u64,
+    /// Datagrams the kernel had no room for.
+    pub dropped_datagrams: u64,
+}
+
+/// The last line of the answer to `status`: the box.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoxLine {
+    /// It was done.
+    pub done: bool,
+    /// Of `stbcastd`.
+    pub version: Text,
+    /// The board it was built for.
+    pub board: Text,
+    /// Seconds since it started.
+    pub uptime_s: u64,
+    /// Entries of the channel table.
+    pub channels: usize,
+    /// Who watches now.
+    pub viewers: usize,
+    /// Rings that are watched.
+    pub rings_watched: usize,
+    /// Rings in all.
+    pub rings: usize,
+    /// Bytes sent to viewers.
+    pub bytes_sent: u64,
+    /// Times a viewer fell behind and jumped.
+    pub jumps: u64,
+    /// Bytes that jumps skipped.
+    pub bytes_skipped: u64,
+    /// Viewers that hung up.
+    pub hung_up: u64,
+    /// Viewers dropped since they took nothing.
+    pub stalled: u64,
+    /// Viewers dropped since they jumped too often.
+    pub too_slow: u64,
+}
+
+/// As much of `from` as a line's text holds.
+#[must_use]
+pub fn text(from: &str) -> Text {
+    let mut text = Text::new();
+    let _full = from.chars().try_for_each(|c| text.push(c));
+    text
 }
 
 /// `value` as a line.
@@ -55,4 +160,32 @@ pub fn line<T: Serialize>(value: &T) -> Vec<u8> {
     bytes[length] = b'\n';
     bytes.truncate(length + 1);
     bytes
+}
+
+/// A line as a `T`, where it is one.
+#[must_use]
+pub fn read<T: DeserializeOwned>(line: &[u8]) -> Option<T> {
+    let mut unescaped = [0; LINE_MAX];
+    serde_json_core::from_slice_escaped(line, &mut unescaped).ok().map(|(value, _)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let done = Done::no("a \"quote\", a \\ and 中\u{1}");
+        assert_eq!(read(&line(&done)), Some(done));
+        let mux =
+            MuxLine { mux: text("file:a"), error: Some(text("x")), packets: u64::MAX, ..MuxLine::default() };
+        assert_eq!(read(&line(&mux)), Some(mux));
+        assert_eq!(read::<Done>(b"{\"channel\":{\"number\":1}}"), None);
+        let channel =
+            br#"{"channel":{"number":7,"name":"a\"b","kind":"tv","more":[{"x":1}],"available":"now"}}"#;
+        assert_eq!(
+            read::<ChannelLine>(channel).map(|l| (l.channel.number, l.channel.name)),
+            Some((7, text("a\"b")))
+        );
+    }
 }

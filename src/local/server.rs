@@ -15,7 +15,7 @@ use embedded_io_async::{Read, Write};
 use nix::sys::socket::{getsockopt, sockopt};
 use smol::lock::{Semaphore, SemaphoreGuardArc};
 
-use super::protocol::{Done, Greeting, LINE_MAX, Request, line};
+use super::protocol::{Done, Greeting, LINE_MAX, Request, line, text};
 use crate::board;
 use crate::reactor::{Io, Reactor};
 
@@ -77,7 +77,7 @@ pub async fn accept_all(
         if may_ask(stream.as_fd()) {
             found(Peer { line: Io::new(&reactor, stream)?, reactor: Rc::clone(&reactor), _place: place });
         } else {
-            let why = line(&Done { done: false, error: Some("you are not allowed to ask this box") });
+            let why = line(&Done::no("you are not allowed to ask this box"));
             let _told = nix::unistd::write(&stream, &why);
         }
     }
@@ -95,7 +95,7 @@ impl Peer {
         mut self,
         answer: impl Fn(Vec<u8>) -> F,
     ) -> io::Result<()> {
-        let greeting = Greeting { v: 1, product: "stbcastd", version: env!("CARGO_PKG_VERSION") };
+        let greeting = Greeting { v: 1, product: text("stbcastd"), version: text(env!("CARGO_PKG_VERSION")) };
         self.write(&line(&greeting)).await?;
         let mut buffer = heapless::Vec::<u8, LINE_MAX>::new();
         loop {
@@ -106,7 +106,7 @@ impl Peer {
                 buffer.truncate(buffer.len() - end - 1);
             }
             if buffer.is_full() {
-                let why = line(&Done { done: false, error: Some("a line has at most 4096 bytes") });
+                let why = line(&Done::no("a line has at most 4096 bytes"));
                 return self.write(&why).await;
             }
             let mut chunk = [0; 256];
