@@ -36,7 +36,8 @@ The other commands ask the running box over its local socket; --state DIR or
 --socket PATH tell which one, when there are several.
   link 1           prints a URL that plays channel 1 in any player.
                    --ttl: how long it lives (30s, 15m, 1h; at most 12h).
-                   --connections: players at one time (1; 0 is no limit).
+                   --connections: players at one time (1; 0 is no limit),
+                   and one more while a player opens it again.
                    --all: a URL for each address the box listens on.
   link playlist    prints the URL of an M3U list with every channel.
   channels         lists what can be watched now; --all: the rest, too.

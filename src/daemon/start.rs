@@ -53,7 +53,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
     let keys = keys(&state, &writer)?;
     let tuners =
         Tuners::new(settings.sources.iter().cloned()).map_err(|e| format!("memory for rings: {e}"))?;
-    let channels = channels(&state, &tuners)?;
+    let channels = channels(&state, &tuners, &writer)?;
     let reactor = Rc::new(Reactor::new().map_err(|e| format!("reactor: {e}"))?);
     let listeners = listeners(settings)?;
     let addresses = listeners.iter().map(|l| server::bound_to(l.as_fd())).collect::<Result<Vec<_>, _>>();
@@ -86,11 +86,13 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
 fn keys(state: &Path, writer: &Writer) -> Result<Keys, String> {
     let damaged =
         || log::warn!("keys in {} are damaged: new ones are made, old links are dead", state.display());
-    match load(state, Kind::Keys).map_err(|e| format!("state {e}"))? {
-        Loaded::Record(record) => match postcard::take_from_bytes::<Keys>(&record) {
-            Ok((keys, [])) if keys.format == KEYS_FORMAT => return Ok(keys),
-            _ => damaged(),
-        },
+    match loaded(state, Kind::Keys, writer)? {
+        Loaded::Record(record) | Loaded::HalfDamaged(record) => {
+            match postcard::take_from_bytes::<Keys>(&record) {
+                Ok((keys, [])) if keys.format == KEYS_FORMAT => return Ok(keys),
+                _ => damaged(),
+            }
+        }
         Loaded::Damaged => damaged(),
         Loaded::Nothing => {}
     }
@@ -109,9 +111,19 @@ fn keys(state: &Path, writer: &Writer) -> Result<Keys, String> {
     Ok(keys)
 }
 
-fn channels(state: &Path, tuners: &Tuners) -> Result<ChannelTable, String> {
-    let record = match load(state, Kind::Channels).map_err(|e| format!("state {e}"))? {
-        Loaded::Record(record) => record,
+/// What flash holds. Where only one slot is sound, the other is written again.
+fn loaded(state: &Path, kind: Kind, writer: &Writer) -> Result<Loaded, String> {
+    let loaded = load(state, kind).map_err(|e| format!("state {e}"))?;
+    if let Loaded::HalfDamaged(record) = &loaded {
+        log::warn!("{} in {}: one of two copies is damaged, the other is used", kind.name(), state.display());
+        writer.save(kind, record.clone());
+    }
+    Ok(loaded)
+}
+
+fn channels(state: &Path, tuners: &Tuners, writer: &Writer) -> Result<ChannelTable, String> {
+    let record = match loaded(state, Kind::Channels, writer)? {
+        Loaded::Record(record) | Loaded::HalfDamaged(record) => record,
         Loaded::Nothing => Vec::new(),
         Loaded::Damaged => {
             log::warn!(

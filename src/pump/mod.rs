@@ -19,8 +19,9 @@ use viewer::{Bench, Step, Torn, Viewer};
 
 /// The kernel takes no more than this of what it has not sent.
 const NOT_SENT: u32 = 128 * 1024;
-/// A peer that acknowledges nothing for so long is gone.
-const USER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A peer that acknowledges nothing for so long is gone. Longer than a viewer may stall: the kernel's end of a
+/// connection tells the peer nothing, ours does.
+const USER_TIMEOUT: Duration = Duration::from_secs(20);
 /// What all viewers together get in one tick to catch up with live.
 const BURST_ALL: usize = 1024 * 1024;
 

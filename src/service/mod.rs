@@ -145,9 +145,16 @@ impl ServiceRing {
         self.track.is_scrambled()
     }
 
-    /// Before a read: writes our tables when they are due, so that PAT and PMT are at most 100 ms apart although the
-    /// next chance comes only after `tick`.
-    pub fn begin(&mut self, now: Duration, tick: Duration) {
+    /// Before packets are pushed: writes our tables at the start, and wherever the stream's own clock does not say when.
+    pub fn begin(&mut self, now: Duration) {
+        if self.tables.is_due(now, Duration::ZERO) {
+            self.write_tables(now, self.track.last_pcr());
+        }
+    }
+
+    /// Before a read straight into the ring, where nothing can be written in between: writes our tables when after
+    /// `tick` it would be too late.
+    pub fn begin_in_place(&mut self, now: Duration, tick: Duration) {
         if self.tables.is_due(now, tick) {
             self.write_tables(now, self.track.last_pcr());
         }
@@ -156,7 +163,8 @@ impl ServiceRing {
     /// Copies one elementary packet to the head.
     pub fn push(&mut self, packet: Packet<'_>, now: Duration) {
         let pcr = packet.pcr().filter(|_| packet.pid() == self.track.pcr_pid());
-        if pcr.is_some_and(|pcr| self.tables.is_due_by(pcr)) {
+        let last = self.track.last_pcr();
+        if pcr.is_some_and(|pcr| self.tables.is_due_by(pcr, last)) {
             self.write_tables(now, pcr); // a long read: its own clock says that tables are due
         }
         self.track.observe(packet, self.ring.head(), now, &self.tables);

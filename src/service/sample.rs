@@ -67,7 +67,7 @@ impl Feeder {
         let now = self.now();
         let feed = self.feed.clone();
         let mut ring = feed.ring().borrow_mut();
-        ring.begin(now, Duration::from_millis(40));
+        ring.begin(now);
         let nal = if self.frame.is_multiple_of(Self::GOP) { 5 } else { 1 };
         let pts = Ticks90k::new(3600 * self.frame).to_bytes(0x21);
         let head =

@@ -13,8 +13,8 @@ use crate::ts::{PACKET, Pid};
 
 /// The farthest PAT and PMT may be apart (TR 101 290 §5.2.1 says 500 ms, TR 101 154 §4.1.7 asks for 100).
 const INTERVAL: Duration = Duration::from_millis(100);
-/// The same on the stream's clock, with a margin of a packet run.
-const INTERVAL_TICKS: u64 = Ticks27M::SECOND * 9 / 100;
+/// The same on the stream's clock.
+const INTERVAL_TICKS: u64 = Ticks27M::SECOND / 10;
 /// SDT at least every 2 s (TR 101 211 §4.4.1).
 const SDT_INTERVAL: Duration = Duration::from_secs(1);
 /// Generations of tables that are kept for random access points made under them.
@@ -146,12 +146,14 @@ impl Tables {
 
     /// PAT and PMT must be written now, for after `tick` it would be too late.
     pub(super) fn is_due(&self, now: Duration, tick: Duration) -> bool {
-        self.written.is_none_or(|at| now + tick >= at + INTERVAL)
+        self.written.is_none_or(|at| now + tick > at + INTERVAL)
     }
 
-    /// The same by the stream's clock, which is `pcr` now.
-    pub(super) fn is_due_by(&mut self, pcr: Ticks27M) -> bool {
-        pcr.since(*self.written_pcr.get_or_insert(pcr)) >= INTERVAL_TICKS
+    /// The same by the stream's clock, which is `pcr` now and was `last` when it was read before: after as long
+    /// again it would be too late.
+    pub(super) fn is_due_by(&mut self, pcr: Ticks27M, last: Option<Ticks27M>) -> bool {
+        let written = *self.written_pcr.get_or_insert(pcr);
+        pcr.since(written) + last.map_or(0, |last| pcr.since(last)) > INTERVAL_TICKS
     }
 
     /// Hands PAT, PMT and, when its time has come, SDT to `out`.

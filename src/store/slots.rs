@@ -40,7 +40,9 @@ impl Kind {
         }
     }
 
-    const fn name(self) -> &'static str {
+    /// What its files are called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Channels => "channels",
             Self::Keys => "keys",
@@ -55,6 +57,8 @@ pub enum Loaded {
     Nothing,
     /// The newest record.
     Record(Vec<u8>),
+    /// The only sound record; the other slot is damaged. It is to be written again, for two to be there.
+    HalfDamaged(Vec<u8>),
     /// Slots are there and none is sound.
     Damaged,
 }
@@ -81,14 +85,16 @@ pub fn load(directory: &Path, kind: Kind) -> Result<Loaded, StoreError> {
     if a.is_absent() && b.is_absent() {
         return Ok(Loaded::Nothing);
     }
-    let newest = match (a, b) {
+    Ok(match (a, b) {
         (Slot::Sound(a, record_a), Slot::Sound(b, record_b)) => {
-            Some(if newer(a, b) { record_a } else { record_b })
+            Loaded::Record(if newer(a, b) { record_a } else { record_b })
         }
-        (Slot::Sound(_, record), _) | (_, Slot::Sound(_, record)) => Some(record),
-        _ => None,
-    };
-    Ok(newest.map_or(Loaded::Damaged, Loaded::Record))
+        (Slot::Sound(_, record), Slot::Absent) | (Slot::Absent, Slot::Sound(_, record)) => {
+            Loaded::Record(record)
+        }
+        (Slot::Sound(_, record), _) | (_, Slot::Sound(_, record)) => Loaded::HalfDamaged(record),
+        _ => Loaded::Damaged,
+    })
 }
 
 /// Writes a record to the older slot and waits until it is on flash. Only the helper may wait so long.
@@ -217,7 +223,7 @@ mod tests {
         let whole = fs::read(dir.0.join("channels.b")).unwrap();
         for end in 0..whole.len() {
             fs::write(dir.0.join("channels.b"), &whole[..end]).unwrap();
-            assert_eq!(dir.load(), Loaded::Record(b"old".to_vec()), "{end}");
+            assert_eq!(dir.load(), Loaded::HalfDamaged(b"old".to_vec()), "{end}");
         }
         dir.save(b"next"); // the torn slot is the one written
         assert_eq!(dir.load(), Loaded::Record(b"next".to_vec()));

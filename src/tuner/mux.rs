@@ -177,8 +177,15 @@ impl OpenMux {
         staging: &mut [u8],
     ) -> Result<Progress, SourceError> {
         let mut progress = Progress::default();
+        let in_place = self.only_outlet().is_some();
         for outlet in &mut self.outlets {
-            outlet.feed.ring().borrow_mut().begin(now.boot, tick);
+            let mut ring = outlet.feed.ring().borrow_mut();
+            if in_place {
+                ring.begin_in_place(now.boot, tick);
+            } else {
+                ring.begin(now.boot);
+            }
+            drop(ring);
             let idle = watchers(&outlet.feed) == 0;
             outlet.idle_since = idle.then(|| outlet.idle_since.unwrap_or(now.boot));
         }
