@@ -1,0 +1,12 @@
+//! What the integration tests share. Nothing here uses the crate's own parsers, so that it can judge them.
+
+#![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
+
+pub mod http;
+pub mod live;
+pub mod mux;
+pub mod rap;
+pub mod sender;
+pub mod stb;
+pub mod tables;
+pub mod ts;
