@@ -1,0 +1,24 @@
+//! Real players and tools against the real program. `scripts/check` installs them and runs these.
+//!
+//! Tests named `long_…` take minutes and run with `scripts/check --all`.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where what it relies on does not hold")]
+
+mod support;
+
+#[path = "peers/curl.rs"]
+mod curl;
+#[path = "peers/joins.rs"]
+mod joins;
+#[path = "peers/multicast.rs"]
+mod multicast;
+#[path = "peers/players.rs"]
+mod players;
+#[path = "peers/probe.rs"]
+mod probe;
+#[path = "peers/run.rs"]
+mod run;
+#[path = "peers/seam.rs"]
+mod seam;
+#[path = "peers/stage.rs"]
+mod stage;
