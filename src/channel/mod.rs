@@ -12,9 +12,9 @@ use smol::future::poll_fn;
 
 use crate::board;
 use crate::sys::clock;
-use crate::ts::psi::{Codec, Language};
+use crate::ts::psi::{Codec, Language, SECTION_KEPT};
 use crate::ts::service_info::{Name, ServiceKind};
-use crate::tuner::{Lease, LeaseError, MuxId, Tuners};
+use crate::tuner::{Known, Lease, LeaseError, MuxId, Tuners};
 
 mod record;
 mod table;
@@ -67,6 +67,8 @@ pub struct Entry {
     pub components: Vec<ComponentEntry, { board::COMPONENTS }>,
     /// It cannot be watched for want of keys.
     pub scrambled: bool,
+    /// Its PMT section as it was last, so that it can be watched before the next one comes.
+    pmt: Vec<u8, SECTION_KEPT>,
     /// It was in its mux when that was last looked at.
     #[serde(skip)]
     present: bool,
@@ -105,7 +107,7 @@ pub struct Wanted {
 #[derive(Debug)]
 pub struct Channel {
     mux: MuxId,
-    service: u16,
+    known: Known,
 }
 
 /// Why a channel is not to be had.
@@ -136,9 +138,9 @@ impl Channel {
             let now = clock::boot();
             let late = now >= until + Duration::from_secs(1);
             if late {
-                return std::task::Poll::Ready(Err(LeaseError::NoService(self.service)));
+                return std::task::Poll::Ready(Err(LeaseError::NoService(self.known.service)));
             }
-            tuners.borrow_mut().poll_lease(cx, self.mux, self.service, now)
+            tuners.borrow_mut().poll_lease(cx, self.mux, &self.known, now)
         })
         .await
     }

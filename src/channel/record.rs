@@ -12,7 +12,7 @@ use crate::board;
 /// What this program writes and reads.
 const FORMAT: u8 = 1;
 /// Bytes of the longest entry or source.
-const LONGEST: usize = 1024;
+const LONGEST: usize = 2048;
 
 /// Why a record is not the channel table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +103,7 @@ mod tests {
                 .into_iter()
                 .collect(),
             scrambled: true,
+            pmt: heapless::Vec::from_slice(&[2, 0xb0]).unwrap(),
             present: false,
         }
     }

@@ -10,7 +10,7 @@ use crate::board;
 use crate::ts::psi::{Kind, Programme};
 use crate::ts::service_info::{Name, ServiceKind};
 use crate::tuner::services::Service;
-use crate::tuner::{MuxId, OpenMux, Tuners};
+use crate::tuner::{Identity, Known, MuxId, OpenMux, Tuners};
 
 /// A mux that has shown its programmes and no SDT for so long gets channels without names (TR 101 211 §4.4.1: the
 /// SDT comes every 2 s).
@@ -80,7 +80,7 @@ impl ChannelTable {
             return Err(ChannelError::Renamed(renamed.into()));
         }
         let mux = self.mux_of(entry).ok_or(ChannelError::NoSource(wanted.number))?;
-        Ok(Channel { mux, service: entry.service.service_id })
+        Ok(Channel { mux, known: entry.known() })
     }
 
     /// The entry of `number`.
@@ -147,6 +147,7 @@ impl ChannelTable {
             pcr_pid: 0,
             components: heapless::Vec::new(),
             scrambled: false,
+            pmt: heapless::Vec::new(),
             present: true,
         };
         fill(&mut entry, service, programme, open);
@@ -170,6 +171,23 @@ impl ChannelTable {
     }
 }
 
+impl Entry {
+    /// What the tuner is told of the service.
+    fn known(&self) -> Known {
+        Known {
+            service: self.service.service_id,
+            programme: Programme::remembered(&self.pmt).map(Box::new),
+            identity: Identity {
+                transport_stream_id: self.service.transport_stream_id,
+                original_network_id: self.service.original_network_id,
+                name: self.name.clone(),
+                provider: self.provider.clone(),
+                kind: self.kind,
+            },
+        }
+    }
+}
+
 /// Brings `entry` up to what the mux's tables say.
 fn fill(entry: &mut Entry, service: &Service, programme: &Programme, open: &OpenMux) {
     entry.service.transport_stream_id = open.services.transport_stream_id;
@@ -177,6 +195,7 @@ fn fill(entry: &mut Entry, service: &Service, programme: &Programme, open: &Open
         entry.service.original_network_id = open.services.original_network_id;
     }
     entry.pcr_pid = programme.pcr_pid.value();
+    entry.pmt.clone_from(&programme.section);
     entry.components = programme
         .components
         .iter()

@@ -28,6 +28,7 @@ pub(crate) fn programme(codec: Codec) -> Programme {
         descriptors: heapless::Vec::new(),
         components: video.into_iter().chain([component(AUDIO, 3, Codec::MpegAudio)]).collect(),
         has_ca: false,
+        section: heapless::Vec::new(),
     }
 }
 

@@ -13,6 +13,8 @@ use super::section::Section;
 pub const COMPONENTS: usize = 16;
 /// Programmes of a mux that are kept.
 pub const PROGRAMMES: usize = 64;
+/// Bytes of a PMT section that is kept whole; those on air have some 60 to 250.
+pub const SECTION_KEPT: usize = 384;
 /// Bytes kept of a descriptor loop. Whole descriptors only: what does not fit is left out.
 const DESCRIPTORS: usize = 96;
 
@@ -54,6 +56,8 @@ pub struct Programme {
     pub components: Vec<Component, COMPONENTS>,
     /// A `CA_descriptor` says that it is scrambled.
     pub has_ca: bool,
+    /// The section it was read from, to be remembered; empty when that is longer than [`SECTION_KEPT`].
+    pub section: Vec<u8, SECTION_KEPT>,
 }
 
 /// One elementary stream of a programme.
@@ -93,7 +97,14 @@ impl Programme {
             descriptors: whole_descriptors(&pmt.program_info),
             components: components.take(COMPONENTS).collect(),
             has_ca: has_ca(&pmt.program_info) || pmt.streams.iter().any(|s| has_ca(&s.es_info)),
+            section: Vec::from_slice(section.bytes()).unwrap_or_default(),
         })
+    }
+
+    /// The programme of a section that was remembered.
+    #[must_use]
+    pub fn remembered(section: &[u8]) -> Option<Self> {
+        Section::new(section).and_then(Self::parse)
     }
 
     /// The component that viewers join by: the first video, else the first audio, else the first of all.

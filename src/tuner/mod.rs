@@ -13,10 +13,12 @@ use heapless::Vec;
 use crate::board;
 use crate::service::{Ended, Feed, READ_MAX};
 use crate::source::{Now, SourceUrl};
+use crate::ts::psi::Programme;
 
 pub mod mux;
 pub mod services;
 
+pub use crate::service::Identity;
 pub use mux::OpenMux;
 use mux::SyncNews;
 
@@ -44,6 +46,18 @@ impl Lease {
     pub fn into_feed(self) -> Feed {
         self.0
     }
+}
+
+/// What a viewer's service is known to be before its mux shows it: what it was when it was seen last. A ring can be
+/// filled by it from the first packet on, instead of after PAT and PMT have come again.
+#[derive(Debug)]
+pub struct Known {
+    /// `service_id`.
+    pub service: u16,
+    /// The programme as it was; `None` when it was not kept.
+    pub programme: Option<Box<Programme>>,
+    /// What the ring says of itself.
+    pub identity: Identity,
 }
 
 /// Why there is no lease.
@@ -173,10 +187,10 @@ impl Tuners {
         &mut self,
         cx: &mut Context<'_>,
         id: MuxId,
-        service: u16,
+        known: &Known,
         now: Duration,
     ) -> Poll<Result<Lease, LeaseError>> {
-        match self.try_lease(id, service, now) {
+        match self.try_lease(id, known, now) {
             Some(result) => Poll::Ready(result),
             None => {
                 if self.waiting.push(cx.waker().clone()).is_err() {
@@ -244,7 +258,7 @@ impl Tuners {
         self.rings.iter().map(|feed| feed.ring().borrow().head())
     }
 
-    fn try_lease(&mut self, id: MuxId, service: u16, now: Duration) -> Option<Result<Lease, LeaseError>> {
+    fn try_lease(&mut self, id: MuxId, known: &Known, now: Duration) -> Option<Result<Lease, LeaseError>> {
         let i = id.index();
         if self.shutdown || i >= self.muxes.len() {
             return Some(Err(LeaseError::Shutdown));
@@ -253,22 +267,26 @@ impl Tuners {
             return Some(Err(why));
         }
         let open = self.muxes[i].open.as_ref()?;
-        if let Some(feed) = open.running(service) {
-            return Some(Ok(Lease(feed.clone())));
+        if open.is_silent() {
+            return Some(Err(LeaseError::Silent));
         }
-        let known = open.services.find(service).is_some_and(|s| s.programme.is_some());
-        if !known {
-            let late = open.age(now) >= Duration::from_millis(board::SCAN_TIMEOUT_MS);
-            let gone = open.services.has_programmes() || late;
-            let why = if open.is_silent() { LeaseError::Silent } else { LeaseError::NoService(service) };
-            return (gone || open.is_silent()).then_some(Err(why));
+        let late = open.age(now) >= Duration::from_millis(board::SCAN_TIMEOUT_MS);
+        if open.services.find(known.service).is_none() && (open.services.has_programmes() || late) {
+            return Some(Err(LeaseError::NoService(known.service)));
+        }
+        if let Some(feed) = open.running(known.service) {
+            // What is remembered is believed only once the mux is seen to send.
+            return open.has_sent().then(|| Ok(Lease(feed.clone())));
+        }
+        if !open.can_attach(known) {
+            return late.then_some(Err(LeaseError::NoService(known.service)));
         }
         let Some(feed) = self.free_ring() else {
             return Some(Err(LeaseError::RingsFull(self.rings.len())));
         };
         let open = self.muxes[i].open.as_mut()?;
-        open.attach(feed.clone(), service, now)?;
-        Some(Ok(Lease(feed)))
+        open.attach(feed.clone(), known, now);
+        open.has_sent().then_some(Ok(Lease(feed)))
     }
 
     /// Opens mux `i` where it is not, if need be in place of one that nobody watches.

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use heapless::Vec;
 
+use super::Known;
 use super::services::{Change, Services};
 use crate::demux::{Demux, DemuxCounts};
 use crate::service::{Ended, Feed, Identity, READ_MAX};
 use crate::source::{Input, Now, SourceCounts, SourceError, SourceUrl};
 use crate::ts::psi::Programme;
 use crate::ts::section::Section;
-use crate::ts::service_info::{EIT_PF_ACTUAL, Name, ServiceKind};
+use crate::ts::service_info::EIT_PF_ACTUAL;
 use crate::ts::{PACKET, Pid};
 use crate::{board, demux};
 
@@ -25,6 +26,10 @@ const READS: usize = 8;
 struct Outlet {
     feed: Feed,
     service: u16,
+    /// The programme by which it was attached: in force until the mux shows its own.
+    remembered: Programme,
+    /// What the channel table says of it: in force until the SDT does.
+    identity: Identity,
     /// When its last viewer left.
     idle_since: Option<Duration>,
 }
@@ -90,13 +95,31 @@ impl OpenMux {
         self.outlets.iter().find(|o| o.service == service).map(|o| &o.feed)
     }
 
-    /// Feeds `feed` with the service from now on. The programme must be known.
-    pub(super) fn attach(&mut self, feed: Feed, service: u16, now: Duration) -> Option<()> {
-        let programme = self.services.find(service)?.programme.as_ref()?;
-        feed.ring().borrow_mut().assign(programme, &self.identity(service), now);
-        let _room = self.outlets.push(Outlet { feed, service, idle_since: None });
+    /// The service can be fed: its programme is shown, or remembered while none is.
+    pub(super) fn can_attach(&self, known: &Known) -> bool {
+        let shown = self.services.find(known.service).is_some_and(|s| s.programme.is_some());
+        shown || known.programme.is_some()
+    }
+
+    /// Feeds `feed` with the service from now on.
+    pub(super) fn attach(&mut self, feed: Feed, known: &Known, now: Duration) {
+        let shown = self.services.find(known.service).and_then(|s| s.programme.as_ref());
+        let Some(programme) = shown.or(known.programme.as_deref()) else { return };
+        let outlet = Outlet {
+            feed,
+            service: known.service,
+            remembered: programme.clone(),
+            identity: known.identity.clone(),
+            idle_since: None,
+        };
+        outlet.feed.ring().borrow_mut().assign(programme, &self.identity(&outlet), now);
+        let _room = self.outlets.push(outlet);
         self.route();
-        Some(())
+    }
+
+    /// Some packet came since it was opened.
+    pub(super) fn has_sent(&self) -> bool {
+        self.filters.counts().packets > 0
     }
 
     /// Stops feeding `feed`, and gives back whether it was fed from here.
@@ -275,7 +298,7 @@ impl OpenMux {
             for i in 0..self.outlets.len() {
                 let service = self.outlets[i].service;
                 let changed = self.services.take_changed(service) || news.names;
-                let identity = self.identity(service);
+                let identity = self.identity(&self.outlets[i]);
                 let programme = self.services.find(service).and_then(|s| s.programme.as_ref());
                 if let Some(programme) = programme.filter(|_| changed) {
                     self.outlets[i].feed.ring().borrow_mut().update(programme, &identity, now);
@@ -291,20 +314,32 @@ impl OpenMux {
 
     fn route(&mut self) {
         for ring in 0..self.outlets.capacity() {
-            let service = self.outlets.get(ring).and_then(|o| self.services.find(o.service));
-            let programme = service.and_then(|s| s.programme.as_ref());
+            let programme = self.outlets.get(ring).map(|o| {
+                let shown = self.services.find(o.service).and_then(|s| s.programme.as_ref());
+                shown.unwrap_or(&o.remembered)
+            });
             self.filters.route(ring, programme.into_iter().flat_map(elementary_pids));
         }
     }
 
-    fn identity(&self, service: u16) -> Identity {
-        let info = self.services.find(service).and_then(|s| s.info.as_ref());
-        Identity {
-            transport_stream_id: self.services.transport_stream_id,
-            original_network_id: self.services.original_network_id,
-            name: info.map_or_else(Name::default, |i| i.name.clone()),
-            provider: info.map_or_else(Name::default, |i| i.provider.clone()),
-            kind: info.map_or(ServiceKind::Television, |i| i.kind),
+    /// What the mux says of the service, and where it does not yet, what was known before.
+    fn identity(&self, outlet: &Outlet) -> Identity {
+        let before = outlet.identity.clone();
+        let Services { transport_stream_id, original_network_id, .. } = self.services;
+        let has_pat = !self.services.all.is_empty();
+        let before = Identity {
+            transport_stream_id: if has_pat { transport_stream_id } else { before.transport_stream_id },
+            ..before
+        };
+        match self.services.find(outlet.service).and_then(|s| s.info.as_ref()) {
+            None => before,
+            Some(info) => Identity {
+                original_network_id,
+                name: info.name.clone(),
+                provider: info.provider.clone(),
+                kind: info.kind,
+                ..before
+            },
         }
     }
 
