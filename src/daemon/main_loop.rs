@@ -91,6 +91,7 @@ impl Round {
             }
             if self.stop_at.is_none() {
                 tuners.survey(now.boot);
+                tuners.warm_up(now.boot);
             }
             self.period = self.measure(tuners.heads(), elapsed, stb.pump.borrow().viewers());
         }

@@ -247,6 +247,15 @@ impl Tuners {
         }
     }
 
+    /// Fills one free ring for each watched mux with a service beside what is watched.
+    pub fn warm_up(&mut self, now: Duration) {
+        for mux in &mut self.muxes {
+            let Some(open) = mux.open.as_mut().filter(|open| open.wants_warmth()) else { continue };
+            let Some(feed) = self.rings.iter().find(|feed| feed.watchers() == 0) else { return };
+            open.warm_up(feed.clone(), now);
+        }
+    }
+
     /// When [`Tuners::survey`] has something to do, while no mux is open.
     #[must_use]
     pub fn next_survey(&self) -> Option<Duration> {
@@ -338,6 +347,7 @@ impl Tuners {
         {
             open.detach(&feed);
         }
+        open.cool_down();
         let wanted = open.outlets() > 0 || now < self.muxes[i].wanted_until;
         let read = !self.changed.iter().any(|id| id.index() == i); // what it showed last was taken over
         if done && read && !wanted {
@@ -362,14 +372,18 @@ impl Tuners {
         self.muxes.iter().filter(|m| m.open.is_some()).count()
     }
 
-    /// A ring that nobody uses, or the one that lingers longest.
+    /// A ring that nobody uses; else one that is only warm; else the one that lingers longest.
     fn free_ring(&mut self) -> Option<Feed> {
         if let Some(feed) = self.rings.iter().find(|feed| feed.watchers() == 0) {
             return Some(feed.clone());
         }
+        let muxes = || self.muxes.iter().enumerate();
+        let warm = |(i, m): (usize, &Mux)| Some((i, m.open.as_ref()?.warm()?));
         let idle =
             |(i, m): (usize, &Mux)| m.open.as_ref().and_then(|o| o.idlest()).map(|(f, since)| (i, f, since));
-        let (i, feed, _) = self.muxes.iter().enumerate().filter_map(idle).min_by_key(|(.., since)| *since)?;
+        let lingering =
+            || muxes().filter_map(idle).min_by_key(|(.., since)| *since).map(|(i, feed, _)| (i, feed));
+        let (i, feed) = muxes().find_map(warm).or_else(lingering)?;
         self.muxes[i].open.as_mut()?.detach(&feed);
         Some(feed)
     }
@@ -402,3 +416,6 @@ impl Tuners {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

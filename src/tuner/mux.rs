@@ -9,9 +9,9 @@ use super::services::{Change, Services};
 use crate::demux::{Demux, DemuxCounts};
 use crate::service::{Ended, Feed, Identity, READ_MAX};
 use crate::source::{Input, Now, SourceCounts, SourceError, SourceUrl};
-use crate::ts::psi::Programme;
+use crate::ts::psi::{Kind, Programme};
 use crate::ts::section::Section;
-use crate::ts::service_info::EIT_PF_ACTUAL;
+use crate::ts::service_info::{EIT_PF_ACTUAL, Name, ServiceKind};
 use crate::ts::{PACKET, Pid};
 use crate::{board, demux};
 
@@ -32,6 +32,8 @@ struct Outlet {
     identity: Identity,
     /// When its last viewer left.
     idle_since: Option<Duration>,
+    /// It was never watched: it runs so that a zap to it finds a picture.
+    warm: bool,
 }
 
 /// Owns the way from the source to the rings.
@@ -111,10 +113,54 @@ impl OpenMux {
             remembered: programme.clone(),
             identity: known.identity.clone(),
             idle_since: None,
+            warm: false,
         };
         outlet.feed.ring().borrow_mut().assign(programme, &self.identity(&outlet), now);
         let _room = self.outlets.push(outlet);
         self.route();
+    }
+
+    /// Feeds `feed` with a service that nobody asked for, the nearest in the mux to one that is watched.
+    pub(super) fn warm_up(&mut self, feed: Feed, now: Duration) {
+        let Some(service) = self.nearest_cold().map(|i| &self.services.all[i]) else { return };
+        let info = service.info.clone();
+        let identity = Identity {
+            transport_stream_id: self.services.transport_stream_id,
+            original_network_id: self.services.original_network_id,
+            name: info.as_ref().map_or_else(Name::default, |i| i.name.clone()),
+            provider: info.as_ref().map_or_else(Name::default, |i| i.provider.clone()),
+            kind: info.map_or(ServiceKind::Television, |i| i.kind),
+        };
+        self.attach(feed, &Known { service: service.id, programme: None, identity }, now);
+        if let Some(outlet) = self.outlets.last_mut() {
+            (outlet.warm, outlet.idle_since) = (true, Some(now));
+        }
+    }
+
+    /// Something is watched, and a service beside it could be warm and is not.
+    pub(super) fn wants_warmth(&self) -> bool {
+        self.nearest_cold().is_some()
+    }
+
+    /// The index of the service without a ring that is nearest to a watched one.
+    fn nearest_cold(&self) -> Option<usize> {
+        let place = |o: &Outlet| self.services.all.iter().position(|s| s.id == o.service);
+        let watched = || self.outlets.iter().filter(|o| watchers(&o.feed) > 0).filter_map(place);
+        let playable = |i: &usize| {
+            let components = self.services.all[*i].programme.iter().flat_map(|p| &p.components);
+            components.into_iter().any(|c| c.codec.kind() != Kind::Text)
+        };
+        let cold = |i: &usize| self.running(self.services.all[*i].id).is_none();
+        let all = (0..self.services.all.len()).filter(cold).filter(playable);
+        all.filter_map(|i| Some((watched().map(|w| w.abs_diff(i)).min()?, i))).min().map(|(_, i)| i)
+    }
+
+    /// Lets go of warm rings once nothing else runs beside them.
+    pub(super) fn cool_down(&mut self) {
+        if self.outlets.iter().all(|o| o.warm) && !self.outlets.is_empty() {
+            self.outlets.clear();
+            self.route();
+        }
     }
 
     /// Some packet came since it was opened.
@@ -143,10 +189,15 @@ impl OpenMux {
 
     /// The ring without viewers for longest, and since when.
     pub(super) fn idlest(&self) -> Option<(Feed, Duration)> {
-        let unwatched = self.outlets.iter().filter(|o| watchers(&o.feed) == 0);
+        let unwatched = self.outlets.iter().filter(|o| !o.warm && watchers(&o.feed) == 0);
         let (feed, since) =
             unwatched.filter_map(|o| Some((&o.feed, o.idle_since?))).min_by_key(|(_, since)| *since)?;
         Some((feed.clone(), since))
+    }
+
+    /// A warm ring, the one that was made last: the farthest from what is watched.
+    pub(super) fn warm(&self) -> Option<Feed> {
+        self.outlets.iter().rev().find(|o| o.warm && watchers(&o.feed) == 0).map(|o| o.feed.clone())
     }
 
     /// Ends all streams.
@@ -210,6 +261,7 @@ impl OpenMux {
             }
             drop(ring);
             let idle = watchers(&outlet.feed) == 0;
+            outlet.warm &= idle;
             outlet.idle_since = idle.then(|| outlet.idle_since.unwrap_or(now.boot));
         }
         for _ in 0..READS {

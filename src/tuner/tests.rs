@@ -1,0 +1,119 @@
+use std::task::{Context, Poll, Waker};
+
+use super::*;
+use crate::ts::service_info::{Name, ServiceKind};
+
+/// Tuners on the demo mux, driven by a clock of their own.
+struct Stage {
+    tuners: Tuners,
+    now: Duration,
+}
+
+const TICK: Duration = Duration::from_millis(20);
+const MUX: MuxId = MuxId(0);
+
+impl Stage {
+    fn new() -> Self {
+        let file = concat!("file:", env!("CARGO_MANIFEST_DIR"), "/tests/data/demo.ts?loop");
+        Self { tuners: Tuners::new([file.parse().unwrap()]).unwrap(), now: Duration::from_secs(100) }
+    }
+
+    fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.now += TICK;
+            self.tuners.tick(Now { boot: self.now, utc: Duration::ZERO }, TICK);
+            while self.tuners.take_changed().is_some() {}
+            if self.now.as_millis().is_multiple_of(1000) {
+                self.tuners.survey(self.now);
+                self.tuners.warm_up(self.now);
+            }
+        }
+    }
+
+    fn poll(&mut self, known: &Known) -> Poll<Result<Lease, LeaseError>> {
+        self.tuners.poll_lease(&mut Context::from_waker(Waker::noop()), MUX, known, self.now)
+    }
+
+    /// Leases within a few ticks.
+    fn lease(&mut self, known: &Known) -> Feed {
+        for _ in 0..100 {
+            if let Poll::Ready(lease) = self.poll(known) {
+                return lease.unwrap().into_feed();
+            }
+            self.run(TICK);
+        }
+        panic!("no lease");
+    }
+}
+
+fn known(service: u16, programme: Option<&Programme>) -> Known {
+    let identity = Identity {
+        transport_stream_id: 0,
+        original_network_id: 0,
+        name: Name::default(),
+        provider: Name::default(),
+        kind: ServiceKind::Television,
+    };
+    Known { service, programme: programme.cloned().map(Box::new), identity }
+}
+
+#[test]
+fn with_what_is_remembered_not_even_the_first_picture_is_missed() {
+    let mut stage = Stage::new();
+    let _feed = stage.lease(&known(1002, None));
+    let services = &stage.tuners.mux(MUX).unwrap().open().unwrap().services;
+    let programme = services.find(1002).unwrap().programme.clone().unwrap();
+    let first_picture = |memory| {
+        let mut stage = Stage::new();
+        let feed = stage.lease(&known(1002, memory));
+        while feed.ring().borrow().start(stage.now).is_none() {
+            stage.run(TICK);
+        }
+        stage.now - Duration::from_secs(100)
+    };
+    // The demo's service 1002 has a picture to start at in its first packets, and then every two seconds.
+    assert!(first_picture(Some(&programme)) < Duration::from_secs(1));
+    assert!(first_picture(None) > Duration::from_secs(1));
+}
+
+#[test]
+fn beside_what_is_watched_the_others_get_warm() {
+    let mut stage = Stage::new();
+    let _watched = stage.lease(&known(1001, None));
+    stage.run(Duration::from_secs(7));
+    assert_eq!(stage.tuners.rings().0, 1, "warm is not watched");
+    for service in [1002, 1003, 1004] {
+        let Poll::Ready(Ok(lease)) = stage.poll(&known(service, None)) else { panic!("{service} is cold") };
+        assert!(lease.into_feed().ring().borrow().start(stage.now).is_some(), "{service} has no picture");
+    }
+}
+
+#[test]
+fn a_mux_lingers_for_its_last_viewer_and_closes() {
+    let mut stage = Stage::new();
+    let first = stage.lease(&known(1001, None));
+    let second = stage.lease(&known(1001, None));
+    assert!(first.is(&second), "the second viewer shares the ring");
+    stage.run(Duration::from_secs(5));
+    drop((first, second));
+    let linger = Duration::from_millis(board::LINGER_MS);
+    stage.run(linger - Duration::from_secs(2));
+    assert!(stage.tuners.is_active());
+    stage.run(Duration::from_secs(15));
+    assert!(!stage.tuners.is_active(), "and the warm rings do not keep it open");
+}
+
+#[test]
+fn a_service_that_is_not_there_is_said_not_to_be() {
+    let mut stage = Stage::new();
+    let lease = loop {
+        if let Poll::Ready(lease) = stage.poll(&known(4711, None)) {
+            break lease;
+        }
+        stage.run(TICK);
+    };
+    assert_eq!(lease.err(), Some(LeaseError::NoService(4711)));
+    stage.tuners.shut_down();
+    assert!(matches!(stage.poll(&known(1001, None)), Poll::Ready(Err(LeaseError::Shutdown))));
+}
