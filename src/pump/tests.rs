@@ -1,5 +1,6 @@
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
 use super::*;
@@ -78,6 +79,31 @@ fn one_that_falls_behind_jumps_and_sees_no_damage() {
         assert!(reader.announced >= 7, "each PID announces the break");
         assert_eq!(pump.viewers(), 1, "{counts:?}");
     }
+}
+
+#[test]
+fn one_that_is_too_slow_loses_whole_pictures() {
+    let mut feeder = Feeder::new(CAPACITY);
+    let mut pump = Pump::new(1);
+    // No TCP: its window opens by a timer, and the time of this test is not the kernel's.
+    let (near, mut far) = UnixStream::pair().unwrap();
+    setsockopt(&near, sockopt::SndBuf, &4096).unwrap();
+    [&near, &far].into_iter().for_each(|end| end.set_nonblocking(true).unwrap());
+    pump.adopt(near.into(), feeder.feed.clone(), (), feeder.now()).unwrap();
+    let mut reader = Reader::new();
+    let mut buffer = [0; 1900]; // a frame has 1880 bytes, and the tables come on top
+    for i in 0..3000 {
+        feeder.frame();
+        pump.tick(feeder.now());
+        if i % 3 != 0
+            && let Ok(n) = far.read(&mut buffer)
+        {
+            reader.take(&buffer[..n]);
+        }
+    }
+    assert_eq!(pump.viewers(), 1, "{:?}", pump.counts());
+    assert!(pump.counts().jumps > 3, "{:?}", pump.counts());
+    assert_eq!(reader.cut, 0, "{:?}", pump.counts());
 }
 
 #[test]

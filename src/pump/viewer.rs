@@ -47,6 +47,8 @@ enum State {
     Entering { rap: Option<Position>, entrance: Entrance, done: u16 },
     /// It gets the ring. `live` once it was at the head.
     Streaming { live: bool },
+    /// It is about to jump, and gets the rest of its access unit, up to `until`.
+    Leaving { until: Position },
 }
 
 /// One who watches: an entry of the pump's table.
@@ -86,14 +88,29 @@ impl Viewer {
         }
         let lag = ring.head().saturating_sub(self.position);
         if matches!(self.state, State::Streaming { .. }) && lag > ring.lag_limit() {
+            self.state = State::Leaving { until: ring.unit_after(self.position) };
+        }
+        if let State::Leaving { until } = self.state
+            && (self.position >= until || !ring.keeps(self.position))
+        {
             self.jump(&ring, torn, bench.counts);
         }
         let sent = match self.state {
             State::Waiting => Ok(0),
             State::Entering { rap, entrance, done } => self.enter(&ring, torn, bench, rap, entrance, done),
             State::Streaming { live } => self.stream(&ring, bench, live),
+            State::Leaving { until } => self.leave(&ring, until),
         };
         self.conclude(&ring, sent, bench)
+    }
+
+    /// Sends on up to the end of the access unit.
+    fn leave(&mut self, ring: &ServiceRing, until: Position) -> Result<usize, Error> {
+        let most = usize::try_from(until - self.position).unwrap_or(usize::MAX);
+        let span = ring.window(self.position, most).map_err(|_| Error::ENOLINK)?;
+        let n = nix::unistd::write(&self.socket, span)?;
+        self.position += n as u64;
+        Ok(n)
     }
 
     /// Gives up what it did not get, while the rest of its packet is still there.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::board;
 use crate::ring::{Overrun, Position, Ring};
 use crate::ts::clock::Ticks27M;
+use crate::ts::packet::pid_of;
 use crate::ts::psi::Programme;
 use crate::ts::section::Section;
 use crate::ts::{PACKET, Packet, Pid};
@@ -32,6 +33,9 @@ pub const READ_MAX: usize = 64 * 1024 / PACKET * PACKET;
 
 /// Reads that come between two turns of the readers, unless the box was held up.
 const TICK_READS: u64 = 4;
+
+/// Bytes of an access unit at most, with all that is multiplexed between: an I picture of 8K video has some 2 MB.
+const UNIT_MAX: usize = 4 << 20;
 
 /// A ring and the right to read it. Whoever holds one is watching: when the last is dropped, nobody is.
 #[derive(Clone)]
@@ -243,9 +247,29 @@ impl ServiceRing {
     /// GOP and what one tick may read.
     #[must_use]
     pub fn lag_limit(&self) -> u64 {
-        let capacity = self.ring.capacity();
-        let gop = self.track.raps.gop_bytes().min(capacity / 2);
-        capacity - gop - (TICK_READS * READ_MAX as u64).min(capacity / 4)
+        let gop = self.track.raps.gop_bytes().min(self.ring.capacity() / 2);
+        self.ring.capacity() - gop - self.tick_bytes()
+    }
+
+    /// The bytes from `position` will still be there after the next reads.
+    #[must_use]
+    pub fn keeps(&self, position: Position) -> bool {
+        position >= self.ring.oldest() + self.tick_bytes()
+    }
+
+    /// Where the access unit that `position` is in ends: the next packet that begins one on the main PID. `position`
+    /// itself where none is near.
+    #[must_use]
+    pub fn unit_after(&self, position: Position) -> Position {
+        let packet = position.next_multiple_of(PACKET as u64);
+        let near = self.ring.window(packet, UNIT_MAX).unwrap_or_default();
+        let begins = |slot: &[u8; PACKET]| slot[1] & 0x40 != 0 && pid_of(slot) == self.track.main();
+        let units = near.as_chunks::<PACKET>().0.iter().position(begins);
+        units.map_or(position, |n| packet + (n * PACKET) as u64)
+    }
+
+    fn tick_bytes(&self) -> u64 {
+        (TICK_READS * READ_MAX as u64).min(self.ring.capacity() / 4)
     }
 
     fn write_tables(&mut self, now: Duration, pcr: Option<Ticks27M>) {

@@ -120,13 +120,25 @@ pub(crate) struct Reader {
     rest: Vec<u8>,
     pub(crate) packets: usize,
     pub(crate) announced: usize,
+    /// Breaks that came in the middle of a picture.
+    pub(crate) cut: usize,
+    /// Video packets since the last picture began.
+    picture: usize,
     /// The PIDs of the first packets.
     pub(crate) first: Vec<u16>,
 }
 
 impl Reader {
     pub(crate) fn new() -> Self {
-        Self { counters: Default::default(), rest: Vec::new(), packets: 0, announced: 0, first: Vec::new() }
+        Self {
+            counters: Default::default(),
+            rest: Vec::new(),
+            packets: 0,
+            announced: 0,
+            cut: 0,
+            picture: 0,
+            first: Vec::new(),
+        }
     }
 
     pub(crate) fn take(&mut self, bytes: &[u8]) {
@@ -146,9 +158,13 @@ impl Reader {
         }
         if packet.is_discontinuity() {
             self.announced += 1;
+            self.cut += usize::from(pid == VIDEO.value() && self.picture != Feeder::FRAME);
         } else if let Some(last) = self.counters.get(&pid) {
             let next = (last + u8::from(packet.has_payload())) & 15;
             assert_eq!(packet.counter(), next, "PID {pid:#x}, packet {}", self.packets);
+        }
+        if pid == VIDEO.value() && packet.has_payload() {
+            self.picture = if packet.starts_unit() { 1 } else { self.picture + 1 };
         }
         self.counters.insert(pid, packet.counter());
     }

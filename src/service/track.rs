@@ -76,6 +76,11 @@ impl Track {
         (self.pids, self.pcr_pid, self.main, self.codec) = (pids, pcr_pid, pid, codec);
     }
 
+    /// The PID that readers join by.
+    pub(super) fn main(&self) -> Pid {
+        self.main
+    }
+
     pub(super) fn pcr_pid(&self) -> Pid {
         self.pcr_pid
     }
