@@ -65,7 +65,7 @@ fn a_read_in_place_closes_up_over_what_is_refused() {
         (0..8u8).map(|i| packet(if i % 3 == 1 { Pid::NULL } else { AUDIO }, i, &[], None)).collect();
     ring.room()[..8 * PACKET].copy_from_slice(slots.as_flattened());
     let head = ring.head();
-    ring.settle(8 * PACKET, Duration::ZERO, |slot| crate::ts::packet::pid_of(slot) != Pid::NULL);
+    ring.settle(8 * PACKET, Duration::ZERO, |slot| pid_of(slot) != Pid::NULL);
     let kept: std::vec::Vec<u8> =
         ring.window(head, usize::MAX).unwrap().as_chunks::<PACKET>().0.iter().map(|p| p[3] & 15).collect();
     assert_eq!(kept, [0, 2, 3, 5, 6]);
