@@ -22,6 +22,7 @@
 //! | [`api`] | routes and wording | keys, tuning |
 //! | [`access`] | keys, tokens, every check of a right | HTTP, streams |
 //! | [`channel`] | the channel table | who asks |
+//! | [`import`] | programme lists of other systems, as entries | the channel table, files |
 //! | [`tuner`] | open muxes, the pool of rings, leases | channels, people |
 //! | [`ts`] | packets, sections, tables, clocks as bytes and values | everything above |
 //! | [`rap`] | where a decoder can start, per codec | rings |
@@ -45,6 +46,7 @@ pub mod channel;
 pub mod daemon;
 pub mod demux;
 pub mod http;
+pub mod import;
 pub mod local;
 pub mod pump;
 pub mod rap;

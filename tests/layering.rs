@@ -24,6 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // control: http ─▶ api ─▶ access ─▶ channel ─▶ tuner
     ("tuner", &["board", "demux", "service", "source", "ts"]),
     ("channel", &["board", "sys", "ts", "tuner"]),
+    ("import", &["source", "text", "ts"]),
     ("access", &["channel", "sys"]),
     ("http", &["board", "reactor", "sys"]),
     ("api", &["access", "channel", "http", "pump", "reactor", "sys", "ts", "tuner"]),
