@@ -19,6 +19,10 @@ mod lines;
 mod m3u;
 mod multicast;
 mod refusal;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
 mod vdr;
 
 pub use authority::{Authority, may_renumber};
