@@ -61,62 +61,72 @@ fn service(
     if is(UNSEEN) {
         return None;
     }
-    let path = fields.get(10).copied().unwrap_or("").trim();
-    if !path.is_empty() {
-        return stream(line, path, &fields, number, group, import);
-    }
-    let Some(key) = Key::parse(&fields) else {
-        import.refuse(line, Refusal::Line(Culprit::new(reference)));
-        return None;
-    };
-    let Some(at) = known.get(&key).copied() else {
-        import.refuse(line, Refusal::NoService(Culprit::new(reference)));
-        return None;
-    };
-    let taken = import.entries.get(at).and_then(|e| e.number);
-    if let Some(taken) = taken {
-        import.refuse(line, Refusal::Again(taken));
-        return None;
-    }
-    let number = number.filter(|number| import.claim(line, *number));
-    let entry = import.entries.get_mut(at)?;
-    entry.number = number;
-    entry.group = group.clone();
     let name = Name::new(fields.get(11).copied().unwrap_or(""));
-    if !name.is_empty() {
-        entry.name = name;
-    }
-    Some(at)
+    let place = Place { line, number, name, group: group.clone() };
+    let path = fields.get(10).copied().unwrap_or("").trim();
+    let taken = if path.is_empty() {
+        find(reference, &fields, known).and_then(|at| place.give(at, import))
+    } else {
+        let service_type = fields.get(2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        place.add(path, service_type.map(lamedb::kind), import)
+    };
+    taken.unwrap_or_else(|why| {
+        import.refuse(line, why);
+        None
+    })
 }
 
-/// Takes a stream that stands in the bouquet itself, with its colons as `%3a`.
-fn stream(
+/// The entry a bouquet names.
+fn find(reference: &str, fields: &[&str], known: &BTreeMap<Key, usize>) -> Result<usize, Refusal> {
+    let key = Key::parse(fields).ok_or_else(|| Refusal::Line(Culprit::new(reference)))?;
+    known.get(&key).copied().ok_or_else(|| Refusal::NoService(Culprit::new(reference)))
+}
+
+/// A place in a bouquet.
+struct Place {
     line: usize,
-    path: &str,
-    fields: &[&str],
     number: Option<u16>,
-    group: &Name,
-    import: &mut Import,
-) -> Option<usize> {
-    let url = path.replace("%3a", ":").replace("%3A", ":");
-    let source = match import.multicast(&url) {
-        Ok(source) => source,
-        Err(why) => {
-            import.refuse(line, why);
-            return None;
+    /// What the service is called here; empty where it keeps its name.
+    name: Name,
+    group: Name,
+}
+
+impl Place {
+    /// Gives the place to entry `at`, if it stands in none yet.
+    fn give(self, at: usize, import: &mut Import) -> Result<Option<usize>, Refusal> {
+        if let Some(taken) = import.entries.get(at).and_then(|e| e.number) {
+            return Err(Refusal::Again(taken));
         }
-    };
-    let name = Name::new(fields.get(11).copied().unwrap_or(""));
-    let name = if name.is_empty() { Name::new(&url) } else { name };
-    let service_type = fields.get(2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
-    let kind = match service_type.map(lamedb::kind) {
-        Some(ServiceKind::Radio) => ServiceKind::Radio,
-        _ => ServiceKind::Television,
-    };
-    let entry = Imported { number, name, provider: Name::default(), kind, source, group: group.clone() };
-    let at = import.entries.len();
-    import.add(line, entry);
-    (import.entries.len() > at).then_some(at)
+        let number = self.number.filter(|number| import.claim(self.line, *number));
+        let Some(entry) = import.entries.get_mut(at) else { return Ok(None) };
+        entry.number = number;
+        entry.group = self.group;
+        if !self.name.is_empty() {
+            entry.name = self.name;
+        }
+        Ok(Some(at))
+    }
+
+    /// Gives the place to a stream of its own, whose colons are written as `%3a`.
+    fn add(
+        self,
+        path: &str,
+        kind: Option<ServiceKind>,
+        import: &mut Import,
+    ) -> Result<Option<usize>, Refusal> {
+        let url = path.replace("%3a", ":").replace("%3A", ":");
+        let entry = Imported {
+            number: self.number,
+            name: if self.name.is_empty() { Name::new(&url) } else { self.name },
+            provider: Name::default(),
+            kind: kind.filter(|k| *k == ServiceKind::Radio).unwrap_or(ServiceKind::Television),
+            source: import.multicast(&url)?,
+            group: self.group,
+        };
+        let at = import.entries.len();
+        import.add(self.line, entry);
+        Ok((import.entries.len() > at).then_some(at))
+    }
 }
 
 /// A bouquet in a bouquet.
