@@ -1,7 +1,7 @@
 //! A mux by UDP: datagrams of whole packets, received many at a time straight into the caller's buffer.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::sys::socket::{
@@ -35,7 +35,7 @@ impl UdpInput {
             Some(name) => nix::net::if_::if_nametoindex(name.as_str())
                 .map_err(|_| SourceError::NoInterface(name.clone()))?,
         };
-        let socket = bound(group.address).map_err(failed("cannot listen on"))?;
+        let socket = bound(group.address, index).map_err(failed("cannot listen on"))?;
         hold(&socket, buffer_bytes);
         // Asked for, not needed: without it drops in the kernel go uncounted.
         if let Err(e) = setsockopt(&socket, sockopt::RxqOvfl, &1) {
@@ -93,20 +93,22 @@ impl UdpInput {
     }
 }
 
-/// A socket bound to the group, which several programs may be.
-fn bound(address: SocketAddr) -> io::Result<OwnedFd> {
+/// A socket bound to the group, which several programs may be. `interface` is the index of that to join on, or 0.
+fn bound(address: SocketAddr, interface: u32) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(family, SockType::Datagram, flags, None)?;
     if address.ip().is_multicast() {
         setsockopt(&socket, sockopt::ReuseAddr, &true)?;
     }
-    let any_scope = match address {
-        // A link-local group is bound by the interface it is joined on.
-        SocketAddr::V6(v6) => SocketAddr::new(IpAddr::V6(*v6.ip()), v6.port()),
-        v4 @ SocketAddr::V4(_) => v4,
-    };
-    bind(socket.as_raw_fd(), &SockaddrStorage::from(any_scope))?;
+    let mut scoped = address;
+    // A link-local group is bound on its interface or not at all (ipv6(7)); for others the kernel ignores the scope.
+    if let SocketAddr::V6(v6) = &mut scoped
+        && interface != 0
+    {
+        v6.set_scope_id(interface);
+    }
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(scoped))?;
     Ok(socket)
 }
 
