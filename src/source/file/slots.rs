@@ -1,5 +1,8 @@
 //! The file as slots of 188 bytes: finds the sync bytes, and looks ahead.
 //!
+//! What a file has between its packets is left out: the time stamp of four bytes before each (M2TS, as Blu-ray discs
+//! and many receivers have it), or the 16 bytes of error correction behind each (ETSI EN 300 744 §4.3.2).
+//!
 //! ```text
 //!  0                taken              ready         raw                  filled
 //! +----------------+------------------+-------------+--------------------+------------+
@@ -12,13 +15,16 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 
 use crate::source::SourceCounts;
-use crate::ts::PACKET;
 use crate::ts::packet::SYNC;
+use crate::ts::{PACKET, Packet};
 
 /// Sync bytes in a row, a slot apart, that prove a transport stream.
 const RUN: usize = 5;
-/// Bytes looked at to prove a run.
-const RUN_BYTES: usize = (RUN - 1) * PACKET + 1;
+/// From one packet to the next: bare, with a time stamp, and with error correction.
+const STRIDES: [usize; 3] = [PACKET, M2TS, PACKET + 16];
+const M2TS: usize = 4 + PACKET;
+/// Bytes looked at to prove a run, at most.
+const RUN_BYTES: usize = (RUN - 1) * STRIDES[2] + 1;
 /// How far from its beginning a file must prove to be a transport stream.
 const HEAD: u64 = 1 << 20;
 
@@ -38,6 +44,8 @@ pub(super) struct Slots {
     /// Where in the file the part ends.
     end: u64,
     synced: bool,
+    /// Bytes from one packet to the next: one of [`STRIDES`].
+    stride: usize,
     counts: SourceCounts,
 }
 
@@ -54,17 +62,31 @@ impl Slots {
             offset: 0,
             end: 0,
             synced: false,
+            stride: PACKET,
             counts: SourceCounts::default(),
         }
     }
 
-    /// Where the first run of sync bytes begins; `None` where the first mebibyte has none.
-    pub(super) fn find_start(&self, length: u64) -> io::Result<Option<u64>> {
+    /// Where the first run of sync bytes begins, of any stride, which holds from then on; `None` where the first
+    /// mebibyte has none.
+    pub(super) fn find_start(&mut self, length: u64) -> io::Result<Option<u64>> {
         let wanted = length.min(HEAD + RUN_BYTES as u64);
         let mut head = vec![0; usize::try_from(wanted).unwrap_or_default()];
         self.file.read_exact_at(&mut head, 0)?;
-        let found = find_run(&head, wanted == length);
-        Ok(found.ok().and_then(|at| u64::try_from(at).ok()).filter(|at| *at < HEAD))
+        let is_last = wanted == length;
+        let places = (0..head.len()).flat_map(|at| STRIDES.map(|stride| (at, stride)));
+        let found = places
+            .filter(|(at, _)| head[*at] == SYNC)
+            .find(|&(at, stride)| begins_run(&head[at..], stride, is_last) == Some(true));
+        Ok(found.and_then(|(at, stride)| {
+            self.stride = stride;
+            u64::try_from(at).ok().filter(|at| *at < HEAD)
+        }))
+    }
+
+    /// Bytes from one packet to the next.
+    pub(super) fn stride(&self) -> u64 {
+        self.stride as u64
     }
 
     /// Goes to the part of the file from byte `from` to byte `to`.
@@ -98,8 +120,11 @@ impl Slots {
         self.counts
     }
 
-    /// Counts `skipped` bytes before the first slot, and forgets what was counted so far.
-    pub(super) fn restart_counts(&mut self, skipped: u64) {
+    /// Forgets what was counted so far, but counts what stands before the first packet, at `start`, and is not its
+    /// time stamp.
+    pub(super) fn restart_counts(&mut self, start: u64) {
+        let stamp = if self.stride == M2TS { (M2TS - PACKET) as u64 } else { 0 };
+        let skipped = start.saturating_sub(stamp);
         self.counts = SourceCounts { skipped_bytes: skipped, ..SourceCounts::default() };
     }
 
@@ -135,7 +160,7 @@ impl Slots {
             return false;
         }
         if !self.synced {
-            let found = find_run(rest, is_last);
+            let found = find_run(rest, self.stride, is_last);
             self.synced = found.is_ok();
             let skipped = found.unwrap_or_else(|searched| searched);
             self.skip(skipped);
@@ -148,11 +173,13 @@ impl Slots {
             return false;
         }
         // One wrong byte where the next slot is in its place is damage, and for the demux to count.
-        match (rest[0], rest.get(PACKET)) {
+        match (rest[0], rest.get(self.stride)) {
+            // What is between the packets is taken with the one before it.
+            (SYNC, _) if rest.len() < self.stride && !is_last => false,
             (SYNC, _) | (_, Some(&SYNC)) => {
                 self.buffer.copy_within(self.raw..self.raw + PACKET, self.ready);
                 self.ready += PACKET;
-                self.raw += PACKET;
+                self.raw += self.stride.min(self.filled - self.raw);
                 true
             }
             (_, None) if !is_last => false,
@@ -170,10 +197,10 @@ impl Slots {
     }
 }
 
-/// Where the first run in `bytes` begins; `Err` is how many bytes surely begin none. `is_last`: nothing follows them.
-fn find_run(bytes: &[u8], is_last: bool) -> Result<usize, usize> {
+/// Where the first run of `stride` in `bytes` begins; `Err` is how many bytes surely begin none. `is_last`: nothing follows them.
+fn find_run(bytes: &[u8], stride: usize, is_last: bool) -> Result<usize, usize> {
     for at in 0..bytes.len() {
-        match begins_run(&bytes[at..], is_last) {
+        match begins_run(&bytes[at..], stride, is_last) {
             Some(true) => return Ok(at),
             Some(false) => {}
             None => return Err(at),
@@ -182,12 +209,19 @@ fn find_run(bytes: &[u8], is_last: bool) -> Result<usize, usize> {
     Err(bytes.len())
 }
 
-/// Whether a run begins at the head of `bytes`; `None` where that cannot be told yet. A run that reaches the end of
+/// The packets of the run at the head of `bytes` are sound. A time stamp's first byte changes but twice a second, so
+/// that it can look like a run itself.
+fn is_sound(bytes: &[u8], stride: usize) -> bool {
+    let mut packets = bytes.chunks(stride).take(RUN).filter_map(|packet| packet.first_chunk());
+    packets.all(|packet| Packet::new(packet).is_ok())
+}
+
+/// Whether a run of `stride` begins at the head of `bytes`; `None` where that cannot be told yet. A run that reaches the end of
 /// the file may be of two.
-fn begins_run(bytes: &[u8], is_last: bool) -> Option<bool> {
-    let mut places = bytes.iter().step_by(PACKET).take(RUN);
+fn begins_run(bytes: &[u8], stride: usize, is_last: bool) -> Option<bool> {
+    let mut places = bytes.iter().step_by(stride).take(RUN);
     let seen = places.len();
-    if !places.all(|b| *b == SYNC) {
+    if !places.all(|b| *b == SYNC) || stride != PACKET && !is_sound(bytes, stride) {
         Some(false)
     } else if seen == RUN {
         Some(true)
@@ -197,83 +231,4 @@ fn begins_run(bytes: &[u8], is_last: bool) -> Option<bool> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::sample::TempFile;
-    use super::*;
-
-    /// `n` slots whose second byte is their number and whose others cannot be taken for sync bytes.
-    fn numbered(n: u8) -> Vec<u8> {
-        (0..n).flat_map(|i| [[SYNC, i].as_slice(), &[0; PACKET - 2]].concat()).collect()
-    }
-
-    /// The numbers of the slots found behind `start`, and the damage, with a buffer of `look_ahead`.
-    fn read(bytes: &[u8], look_ahead: usize) -> (Option<u64>, Vec<u8>, SourceCounts) {
-        let file = TempFile::new(bytes);
-        let mut slots = Slots::new(File::open(file.path()).unwrap(), look_ahead);
-        let start = slots.find_start(bytes.len() as u64).unwrap();
-        let mut found = Vec::new();
-        slots.seek(start.unwrap_or(0), bytes.len() as u64);
-        while !slots.is_at_end() || !slots.ahead().is_empty() {
-            if slots.ahead().len() < 3 {
-                slots.fill().unwrap();
-            }
-            found.extend(slots.ahead().first().map(|slot| slot[1]));
-            slots.advance();
-        }
-        (start, found, slots.counts())
-    }
-
-    fn damage(skipped_bytes: u64, sync_losses: u64) -> SourceCounts {
-        SourceCounts { skipped_bytes, sync_losses, ..SourceCounts::default() }
-    }
-
-    #[test]
-    fn junk_in_front_is_passed_over_even_with_sync_bytes_in_it() {
-        let mut junk = vec![SYNC; 3];
-        junk.extend([0; 700]);
-        junk[3 * PACKET] = SYNC;
-        let bytes = [junk, numbered(9)].concat();
-        assert_eq!(read(&bytes, 0), (Some(703), (0..9).collect(), damage(0, 0)));
-    }
-
-    #[test]
-    fn what_is_no_stream_is_known_within_a_mebibyte() {
-        assert_eq!(read(&[0; 5000], 0).0, None);
-        assert_eq!(read(&[SYNC], 0).0, None);
-        assert_eq!(read(&[], 0).0, None);
-        assert_eq!(read(&[vec![0; (1 << 20) - 1], numbered(9)].concat(), 0).0, Some((1 << 20) - 1));
-        assert_eq!(read(&[vec![0; 1 << 20], numbered(9)].concat(), 0).0, None);
-    }
-
-    #[test]
-    fn a_lone_wrong_sync_byte_stays_in_its_place() {
-        let mut bytes = numbered(12);
-        bytes[7 * PACKET] = 0x46;
-        assert_eq!(read(&bytes, 0), (Some(0), (0..12).collect(), damage(0, 0)));
-    }
-
-    #[test]
-    fn bytes_put_in_cost_themselves() {
-        let mut bytes = numbered(20);
-        bytes.splice(9 * PACKET..9 * PACKET, [0; 5]);
-        for look_ahead in [0, 3000, 1 << 16] {
-            let (_, found, counts) = read(&bytes, look_ahead);
-            assert_eq!((found, counts), ((0..20).collect(), damage(5, 1)));
-        }
-    }
-
-    #[test]
-    fn a_packet_cut_off_is_skipped() {
-        let mut bytes = numbered(9);
-        bytes.truncate(9 * PACKET - 1);
-        assert_eq!(read(&bytes, 0), (Some(0), (0..8).collect(), damage(187, 0)));
-    }
-
-    #[test]
-    fn two_wrong_sync_bytes_lose_two_slots() {
-        let mut bytes = numbered(20);
-        (bytes[8 * PACKET], bytes[9 * PACKET]) = (0, 0);
-        let expected: Vec<u8> = (0..8).chain(10..20).collect();
-        assert_eq!(read(&bytes, 0), (Some(0), expected, damage(2 * PACKET as u64, 1)));
-    }
-}
+mod tests;

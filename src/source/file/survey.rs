@@ -58,9 +58,9 @@ impl Survey {
         let mut mean = head_mean;
         if let Some(tail) = tail.filter(|_| start + head < length) {
             // On a whole number of packets from the start, where the slots are unless bytes were put in or lost.
-            let skipped = (length - tail - start) / PACKET as u64;
+            let skipped = (length - tail - start) / slots.stride();
             scan.packets = skipped;
-            scan.read(slots, start + skipped * PACKET as u64, length).map_err(failed)?;
+            scan.read(slots, start + skipped * slots.stride(), length).map_err(failed)?;
             let whole =
                 scan.last.and_then(|last| Rate::new(last.pcr.since(first.pcr), last.index - first.index));
             // Where the two disagree the clock jumped, or turned round, in the part that was not read.
