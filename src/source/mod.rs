@@ -1,4 +1,4 @@
-//! Where a mux comes from: multicast and files.
+//! Where a mux comes from: multicast, plain or in RTP, and files.
 //!
 //! Owns reading a mux into a buffer the caller brings, at the pace of the stream. Knows nothing of services, rings
 //! or viewers.
@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub mod file;
+mod reorder;
+mod rtp;
 pub mod udp;
 pub mod url;
 
@@ -14,7 +16,7 @@ pub use url::{SourceUrl, UrlError};
 
 /// An open mux.
 pub enum Input {
-    /// Multicast or unicast UDP.
+    /// Multicast or unicast UDP, plain or in RTP.
     Udp(udp::UdpInput),
     /// A recording, played at its own pace.
     File(Box<file::FileInput>),
@@ -38,6 +40,16 @@ pub struct SourceCounts {
     pub sync_losses: u64,
     /// Datagrams the kernel dropped because its buffer was full (`SO_RXQ_OVFL`).
     pub dropped_datagrams: u64,
+    /// Datagrams that never came, or came too late, by their RTP sequence numbers. What a jump left out is not counted.
+    pub lost_datagrams: u64,
+    /// Datagrams that came behind a later one and were put back in their place.
+    pub reordered: u64,
+    /// Datagrams that came when they were given up as lost already.
+    pub late: u64,
+    /// Datagrams beside the stream: FEC (SMPTE 2022-1), RTCP, whatever holds no transport packets.
+    pub foreign_datagrams: u64,
+    /// Times the RTP sender or its sequence numbers changed.
+    pub restarts: u64,
 }
 
 /// Why an input gives no more.
@@ -76,7 +88,10 @@ impl Input {
     /// Opens what `url` names.
     pub fn open(url: &SourceUrl, buffer_bytes: usize) -> Result<Self, SourceError> {
         Ok(match url {
-            SourceUrl::Udp(group) => Self::Udp(udp::UdpInput::open(group, buffer_bytes)?),
+            SourceUrl::Udp(group) => {
+                Self::Udp(udp::UdpInput::open(group, buffer_bytes, udp::Framing::Plain)?)
+            }
+            SourceUrl::Rtp(group) => Self::Udp(udp::UdpInput::open(group, buffer_bytes, udp::Framing::Rtp)?),
             SourceUrl::File(spec) => Self::File(Box::new(file::FileInput::open(spec)?)),
         })
     }
@@ -85,7 +100,7 @@ impl Input {
     /// one behind the other, the first at 0. Never waits; 0 when nothing is due.
     pub fn read(&mut self, now: Now, buffer: &mut [u8]) -> Result<usize, SourceError> {
         match self {
-            Self::Udp(input) => input.read(buffer),
+            Self::Udp(input) => input.read(now.boot, buffer),
             Self::File(input) => input.read(now, buffer),
         }
     }

@@ -1,4 +1,4 @@
-//! Source URLs: `udp://[source@]group:port[?iface=…]` and `file:PATH[?loop][&speed=N]`.
+//! Source URLs: `udp://[source@]group:port[?iface=…]`, `rtp://` likewise, and `file:PATH[?loop][&speed=N]`.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -10,6 +10,8 @@ use std::str::FromStr;
 pub enum SourceUrl {
     /// `udp://`.
     Udp(Group),
+    /// `rtp://`.
+    Rtp(Group),
     /// `file:`.
     File(FileSpec),
 }
@@ -39,7 +41,7 @@ pub struct FileSpec {
 /// Why a text is no source.
 #[derive(Debug, PartialEq, Eq)]
 pub enum UrlError {
-    /// Neither `udp://` nor `file:`.
+    /// None of `udp://`, `rtp://` and `file:`.
     Scheme,
     /// `group:port` does not parse.
     Address(String),
@@ -56,11 +58,11 @@ pub enum UrlError {
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Scheme => f.write_str("a source begins with udp:// or file:"),
+            Self::Scheme => f.write_str("a source begins with udp://, rtp:// or file:"),
             Self::Address(text) => write!(f, "'{text}' is not group:port (IPv6 as [group]:port)"),
             Self::Sender(text) => write!(f, "'{text}' is not an address of the group's family"),
             Self::Parameter(text) => {
-                write!(f, "unknown parameter '{text}' (udp: iface=; file: loop, speed=)")
+                write!(f, "unknown parameter '{text}' (udp, rtp: iface=; file: loop, speed=)")
             }
             Self::Speed(text) => write!(f, "speed '{text}' is not a number above 0 and up to 1000"),
             Self::NoPath => f.write_str("file: needs a path"),
@@ -76,6 +78,8 @@ impl FromStr for SourceUrl {
         let parameters = query.split('&').filter(|p| !p.is_empty());
         if let Some(rest) = body.strip_prefix("udp://") {
             parse_group(rest, parameters).map(Self::Udp)
+        } else if let Some(rest) = body.strip_prefix("rtp://") {
+            parse_group(rest, parameters).map(Self::Rtp)
         } else if let Some(path) = body.strip_prefix("file:") {
             parse_file(path, parameters).map(Self::File)
         } else {
@@ -87,12 +91,8 @@ impl FromStr for SourceUrl {
 impl fmt::Display for SourceUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Udp(Group { address, sender, interface }) => {
-                f.write_str("udp://")?;
-                sender.iter().try_for_each(|s| write!(f, "{s}@"))?;
-                write!(f, "{address}")?;
-                interface.iter().try_for_each(|i| write!(f, "?iface={i}"))
-            }
+            Self::Udp(group) => write!(f, "udp://{group}"),
+            Self::Rtp(group) => write!(f, "rtp://{group}"),
             Self::File(FileSpec { path, repeat, speed }) => {
                 write!(f, "file:{}", path.display())?;
                 let speed = (*speed != 1.0).then(|| format!("speed={speed}"));
@@ -103,6 +103,14 @@ impl fmt::Display for SourceUrl {
     }
 }
 
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.sender.iter().try_for_each(|s| write!(f, "{s}@"))?;
+        write!(f, "{}", self.address)?;
+        self.interface.iter().try_for_each(|i| write!(f, "?iface={i}"))
+    }
+}
+
 fn parse_group<'a>(rest: &str, parameters: impl Iterator<Item = &'a str>) -> Result<Group, UrlError> {
     let (sender, address) = match rest.split_once('@') {
         Some((sender, address)) => (Some(sender), address),
@@ -110,11 +118,13 @@ fn parse_group<'a>(rest: &str, parameters: impl Iterator<Item = &'a str>) -> Res
     };
     // `udp://@239.1.1.1:5000` is how VLC writes "listen"; an empty sender is no sender.
     let sender = sender.filter(|s| !s.is_empty());
+    let bare =
+        |s: &'_ str| s.strip_prefix('[').and_then(|s| s.strip_suffix(']')).unwrap_or(s).parse::<IpAddr>();
     let address: SocketAddr = address.parse().map_err(|_| UrlError::Address(address.into()))?;
     if address.port() == 0 {
         return Err(UrlError::Address(address.to_string()));
     }
-    let sender = match sender.map(|s| (s, s.parse::<IpAddr>())) {
+    let sender = match sender.map(|s| (s, bare(s))) {
         None => None,
         Some((_, Ok(ip))) if ip.is_ipv4() == address.is_ipv4() => Some(ip),
         Some((text, _)) => return Err(UrlError::Sender(text.into())),
@@ -158,12 +168,16 @@ mod tests {
             "udp://239.1.2.3:5000",
             "udp://192.0.2.9@232.1.2.3:5000?iface=eth0.10",
             "udp://[ff15::101]:1234?iface=lo",
+            "rtp://239.1.2.3:5004",
+            "rtp://2001:db8::9@[ff35::101]:5004?iface=eth0",
             "file:/srv/a b.ts",
             "file:demo.ts?loop&speed=2.5",
         ] {
             assert_eq!(text.parse::<SourceUrl>().map(|u| u.to_string()), Ok(text.into()));
         }
         assert_eq!("udp://@239.1.2.3:5000".parse::<SourceUrl>().unwrap().to_string(), "udp://239.1.2.3:5000");
+        let (bracketed, bare) = ("rtp://[2001:db8::9]@[ff35::1]:5004", "rtp://2001:db8::9@[ff35::1]:5004");
+        assert_eq!(bracketed.parse::<SourceUrl>(), bare.parse());
         assert_eq!("file:///a.ts".parse::<SourceUrl>().unwrap().to_string(), "file:/a.ts");
     }
 
@@ -174,6 +188,8 @@ mod tests {
             ("udp://239.1.2.3", UrlError::Address("239.1.2.3".into())),
             ("udp://239.1.2.3:0", UrlError::Address("239.1.2.3:0".into())),
             ("udp://fe80::1@239.1.2.3:1", UrlError::Sender("fe80::1".into())),
+            ("rtp://239.1.2.3", UrlError::Address("239.1.2.3".into())),
+            ("rtp://[ff15::101]:5004?loop", UrlError::Parameter("loop".into())),
             ("udp://239.1.2.3:1?if=a", UrlError::Parameter("if=a".into())),
             ("file:?loop", UrlError::NoPath),
             ("file:a?speed=0", UrlError::Speed("0".into())),

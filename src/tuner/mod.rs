@@ -360,7 +360,7 @@ impl Tuners {
         let complete = mux.open.take().is_some_and(|open| open.services.is_complete());
         let again = match mux.url {
             SourceUrl::File(_) => Duration::MAX, // a file does not change, and opening it reads much of it
-            SourceUrl::Udp(_) => Duration::from_millis(board::SURVEY_EVERY_MS),
+            SourceUrl::Udp(_) | SourceUrl::Rtp(_) => Duration::from_millis(board::SURVEY_EVERY_MS),
         };
         let wait = if complete && error.is_none() { again } else { RETRY };
         mux.survey_at = now.saturating_add(wait);
