@@ -6,6 +6,7 @@ pub mod http;
 pub mod live;
 pub mod mux;
 pub mod rap;
+pub mod rtp;
 pub mod sender;
 pub mod stb;
 pub mod tables;

@@ -83,6 +83,21 @@ impl Sender {
         Self::start(move |stop| pace(&Line::to(to), &packets, length, cut, stop))
     }
 
+    /// Sends `datagrams` once as they are, evenly over `length`.
+    pub fn each(to: SocketAddr, datagrams: Vec<Vec<u8>>, length: Duration) -> Self {
+        Self::start(move |stop| {
+            let (line, started) = (Line::to(to), Instant::now());
+            for (i, bytes) in datagrams.iter().enumerate() {
+                let due = length.mul_f64(i as f64 / datagrams.len() as f64);
+                std::thread::sleep(due.saturating_sub(started.elapsed()));
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                line.send_bytes(bytes);
+            }
+        })
+    }
+
     /// Sends `packets` again and again until it is stopped or dropped. Counters are not carried on.
     pub fn forever(to: SocketAddr, packets: Vec<Packet>, length: Duration) -> Self {
         Self::start(move |stop| {
