@@ -31,6 +31,11 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("linger_ms", "u64", "Milliseconds a ring and its mux stay open after the last viewer."),
     ("scan_timeout_ms", "u64", "Milliseconds to wait for PAT, PMTs and SDT of a mux."),
     ("survey_every_ms", "u64", "Milliseconds between two looks at a mux nobody watches."),
+    (
+        "charset_override",
+        "&str",
+        "Table of SI text without a selector: `gbk`, `utf-8`, or `none` for ISO 6937.",
+    ),
     ("listen", "&str", "Address and port of the HTTP server when the configuration names none."),
     ("socket_path", "&str", "Where the local socket is made; `<state>/stbcast.sock` when that fails."),
     ("state_path", "&str", "Directory of the state on flash when the configuration names none."),
@@ -120,6 +125,11 @@ fn check(facts: &BTreeMap<String, Value>) -> Result<(), String> {
     rule(n("channels") <= 4096, "channels: at most 4096".into())?;
     rule(n("head_bytes") >= 1024, "head_bytes: a browser's head needs 1024".into())?;
     rule(n("heads") <= n("connections"), "heads: more than connections".into())?;
+    let charset = facts["charset_override"].as_str().unwrap_or("");
+    rule(
+        ["none", "gbk", "utf-8"].contains(&charset),
+        format!("charset_override = \"{charset}\": must be none, gbk or utf-8"),
+    )?;
     let listen = facts["listen"].as_str().unwrap_or("");
     rule(
         listen.parse::<std::net::SocketAddr>().is_ok(),

@@ -22,7 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("service", &["board", "rap", "ring", "ts"]),
     ("pump", &["ring", "service", "sys", "ts"]),
     // control: http ─▶ api ─▶ access ─▶ channel ─▶ tuner
-    ("tuner", &["board", "demux", "service", "source", "ts"]),
+    ("tuner", &["board", "demux", "service", "source", "text", "ts"]),
     ("channel", &["board", "sys", "ts", "tuner"]),
     ("import", &["source", "text", "ts"]),
     ("access", &["channel", "sys"]),

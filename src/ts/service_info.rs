@@ -4,11 +4,12 @@ use broadcast_common::Parse;
 use dvb_si::descriptors::service::ServiceDescriptor;
 use dvb_si::descriptors::{AnyDescriptor, DescriptorLoop};
 use dvb_si::tables::sdt::SdtSection;
+use dvb_si::text::DvbText;
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::section::Section;
-use crate::text::CleanText;
+use crate::text::{CleanText, Unmarked};
 
 /// `table_id` of the SDT of the mux it is on.
 pub const SDT_ACTUAL: u8 = 0x42;
@@ -76,17 +77,18 @@ impl ServiceKind {
 }
 
 impl Sdt {
-    /// Reads an SDT section.
+    /// Reads an SDT section; `unmarked` is the table of names that say none.
     #[must_use]
-    pub fn parse(section: Section<'_>) -> Option<Self> {
+    pub fn parse(section: Section<'_>, unmarked: Unmarked) -> Option<Self> {
         let sdt = SdtSection::parse(section.bytes()).ok()?;
+        let name = |text: DvbText<'_>| Name::from_dvb(text.raw(), unmarked);
         let services = sdt.services.iter().map(|service| {
             let described = service_descriptor(&service.descriptors);
             let described = described.as_ref();
             ServiceInfo {
                 service_id: service.service_id,
-                name: described.map_or_else(Name::default, |d| Name::new(&d.service_name.decode())),
-                provider: described.map_or_else(Name::default, |d| Name::new(&d.provider_name.decode())),
+                name: described.map_or_else(Name::default, |d| name(d.service_name)),
+                provider: described.map_or_else(Name::default, |d| name(d.provider_name)),
                 kind: described.map_or(ServiceKind::Television, |d| ServiceKind::of(d.service_type.to_u8())),
                 scrambled: service.free_ca_mode,
             }

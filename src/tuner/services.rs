@@ -3,6 +3,7 @@
 use heapless::Vec;
 
 use crate::board;
+use crate::text::Unmarked;
 use crate::ts::Pid;
 use crate::ts::psi::{Pat, Programme};
 use crate::ts::section::Section;
@@ -106,7 +107,7 @@ impl Services {
         if section.table_id() != SDT_ACTUAL || !section.is_current() || same {
             return Change::None;
         }
-        let Some(sdt) = Sdt::parse(section) else { return Change::None };
+        let Some(sdt) = Sdt::parse(section, unmarked()) else { return Change::None };
         match known {
             Some(i) => self.sdt[i].1 = section.fingerprint(),
             None => {
@@ -149,4 +150,9 @@ impl Services {
         let service = self.all.iter_mut().find(|s| s.id == id);
         service.is_some_and(|s| std::mem::take(&mut s.changed))
     }
+}
+
+/// The character table of this board's broadcasts where they name none.
+fn unmarked() -> Unmarked {
+    Unmarked::named(board::CHARSET_OVERRIDE)
 }
