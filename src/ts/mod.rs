@@ -3,6 +3,8 @@
 //! Owns the formats. Knows nothing of sources, rings, time of day or clients: bytes in, values out.
 
 pub mod clock;
+pub mod event;
+pub mod network;
 pub mod packet;
 pub mod packetise;
 pub mod psi;

@@ -243,7 +243,12 @@ impl Language {
     /// From the language, subtitling or teletext descriptor of a component: all begin with the code.
     fn of(info: &DescriptorLoop<'_>) -> Option<Self> {
         let carries = |tag| matches!(tag, tag::ISO_639_LANGUAGE | tag::SUBTITLING | tag::TELETEXT);
-        let code = info.raw_tags().find(|(tag, _)| carries(*tag))?.1.first_chunk::<3>()?;
+        Self::new(*info.raw_tags().find(|(tag, _)| carries(*tag))?.1.first_chunk()?)
+    }
+
+    /// From the bytes of a code.
+    #[must_use]
+    pub fn new(code: [u8; 3]) -> Option<Self> {
         code.iter().all(u8::is_ascii_alphabetic).then(|| Self(code.map(|b| b.to_ascii_lowercase())))
     }
 

@@ -74,6 +74,43 @@ fn section_length(bytes: &[u8]) -> Option<usize> {
     bytes.get(1..3).map(|b| 3 + (usize::from(b[0] & 0x0f) << 8 | usize::from(b[1])))
 }
 
+/// Which sections of a table were taken, so that each content is read once. At most `N` section numbers are
+/// remembered: a section beyond them is read again each time it comes, which is slower, not wrong.
+#[derive(Default)]
+pub struct Taken<const N: usize> {
+    /// Section numbers and fingerprints.
+    known: heapless::Vec<(u8, u32), N>,
+    last: Option<u8>,
+}
+
+impl<const N: usize> Taken<N> {
+    /// The section is in force, and what it says was not taken yet.
+    #[must_use]
+    pub fn is_news(&self, section: Section<'_>) -> bool {
+        section.is_current() && !self.known.contains(&(section.number().0, section.fingerprint()))
+    }
+
+    /// What the section says was taken.
+    pub fn note(&mut self, section: Section<'_>) {
+        let (number, last) = section.number();
+        self.known.retain(|(known, _)| *known != number);
+        let _full = self.known.push((number, section.fingerprint()));
+        self.last = Some(last);
+    }
+
+    /// The whole table was taken.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.last.is_some_and(|last| self.known.len() >= (usize::from(last) + 1).min(N))
+    }
+
+    /// Everything is to be read again.
+    pub fn forget(&mut self) {
+        self.known.clear();
+        self.last = None;
+    }
+}
+
 /// What an [`Assembler`] counted since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SectionCounts {
@@ -184,6 +221,17 @@ impl<const N: usize> Assembler<N> {
     }
 }
 
+/// A long section of this table whose body is `body`, sound but for what the body may say.
+#[cfg(test)]
+pub(crate) fn with_body(table_id: u8, body: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(body.len() + 9).unwrap_or(0);
+    let mut section = vec![table_id, 0xb0 | (length >> 8) as u8, length as u8, 0, 1, 0xc1, 0, 0];
+    section.extend(body);
+    let crc = CRC.checksum(&section);
+    section.extend(crc.to_be_bytes());
+    section
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{PACKET, Pid, packetise::Packetiser};
@@ -191,12 +239,7 @@ mod tests {
 
     /// A long section of `table_id` with `n` bytes of body.
     fn section(table_id: u8, n: usize) -> Vec<u8> {
-        let length = u16::try_from(n + 9).unwrap();
-        let mut s = vec![table_id, 0xb0 | (length >> 8) as u8, length as u8, 0, 1, 0xc1, 0, 0];
-        s.extend((0..n).map(|i| (i % 251) as u8));
-        let crc = CRC.checksum(&s);
-        s.extend(crc.to_be_bytes());
-        s
+        with_body(table_id, &(0..n).map(|i| (i % 251) as u8).collect::<Vec<_>>())
     }
 
     fn packets(sections: &[Vec<u8>]) -> Vec<[u8; PACKET]> {
@@ -244,6 +287,30 @@ mod tests {
         assert_eq!((got.len(), counts), (1, SectionCounts { whole: 1, broken: 1, torn: 0 }));
         packets[1][4] = 200; // a pointer_field beyond the packet
         assert_eq!(found(&packets).1.broken, 2);
+    }
+
+    #[test]
+    fn each_content_is_taken_once() {
+        let numbered = |number: u8, byte: u8| {
+            let mut s = with_body(0x40, &[byte]);
+            s.truncate(9);
+            (s[6], s[7]) = (number, 2);
+            let crc = CRC.checksum(&s);
+            s.extend(crc.to_be_bytes());
+            s
+        };
+        let mut taken = Taken::<2>::default();
+        let mut news = |number, byte| {
+            let bytes = numbered(number, byte);
+            let section = Section::new(&bytes).unwrap();
+            let news = taken.is_news(section);
+            taken.note(section);
+            (news, taken.is_complete())
+        };
+        assert_eq!([news(0, 1), news(0, 1), news(0, 2)], [(true, false), (false, false), (true, false)]);
+        assert_eq!([news(2, 1), news(1, 1), news(1, 1)], [(true, true), (true, true), (true, true)]);
+        taken.forget();
+        assert!(!taken.is_complete());
     }
 
     #[test]

@@ -13,8 +13,6 @@ use crate::text::{CleanText, Unmarked};
 
 /// `table_id` of the SDT of the mux it is on.
 pub const SDT_ACTUAL: u8 = 0x42;
-/// `table_id` of present/following events of the mux it is on.
-pub const EIT_PF_ACTUAL: u8 = 0x4e;
 /// Services of one SDT section: the shortest entry has 5 bytes, but one worth keeping has a descriptor of 5 too.
 const SERVICES: usize = 100;
 
@@ -43,6 +41,8 @@ pub struct ServiceInfo {
     pub provider: Name,
     /// Television, radio or data.
     pub kind: ServiceKind,
+    /// `EIT_present_following_flag`: the mux tells the service's present and following events.
+    pub has_events: bool,
     /// `free_CA_mode`: the service is under a conditional access system.
     pub scrambled: bool,
 }
@@ -90,6 +90,7 @@ impl Sdt {
                 name: described.map_or_else(Name::default, |d| name(d.service_name)),
                 provider: described.map_or_else(Name::default, |d| name(d.provider_name)),
                 kind: described.map_or(ServiceKind::Television, |d| ServiceKind::of(d.service_type.to_u8())),
+                has_events: service.eit_present_following_flag,
                 scrambled: service.free_ca_mode,
             }
         });

@@ -9,9 +9,10 @@ use super::services::{Change, Services};
 use crate::demux::{Demux, DemuxCounts};
 use crate::service::{Ended, Feed, Identity, READ_MAX};
 use crate::source::{Input, Now, SourceCounts, SourceError, SourceUrl};
+use crate::ts::event::EIT_PF_ACTUAL;
 use crate::ts::psi::{Kind, Programme};
 use crate::ts::section::Section;
-use crate::ts::service_info::{EIT_PF_ACTUAL, Name, ServiceKind};
+use crate::ts::service_info::{Name, ServiceKind};
 use crate::ts::{PACKET, Pid};
 use crate::{board, demux};
 
