@@ -36,6 +36,7 @@ pub struct Demux {
     /// For each PID, who wants it.
     routes: Box<[Mask; Pid::COUNT]>,
     pat: Assembler<PSI_SECTION>,
+    nit: Assembler<PSI_SECTION>,
     sdt: Assembler<PSI_SECTION>,
     tdt: Assembler<PSI_SECTION>,
     eit: Assembler<EIT_SECTION>,
@@ -49,13 +50,14 @@ impl Default for Demux {
         let mut demux = Self {
             routes: Box::new([0; Pid::COUNT]),
             pat: Assembler::default(),
+            nit: Assembler::default(),
             sdt: Assembler::default(),
             tdt: Assembler::default(),
             eit: Assembler::default(),
             pmts: heapless::Vec::new(),
             counts: DemuxCounts::default(),
         };
-        for pid in [Pid::PAT, Pid::SDT, Pid::EIT, Pid::TDT] {
+        for pid in [Pid::PAT, Pid::NIT, Pid::SDT, Pid::EIT, Pid::TDT] {
             demux.routes[pid.index()] = TABLES;
         }
         demux
@@ -100,7 +102,8 @@ impl Demux {
     #[must_use]
     pub fn counts(&self) -> DemuxCounts {
         let pmts = self.pmts.iter().map(|(_, filter)| filter.counts());
-        let tables = [self.pat.counts(), self.sdt.counts(), self.tdt.counts(), self.eit.counts()];
+        let tables =
+            [self.pat.counts(), self.nit.counts(), self.sdt.counts(), self.tdt.counts(), self.eit.counts()];
         let broken = pmts.chain(tables).map(|c| u64::from(c.broken)).sum();
         DemuxCounts { broken_sections: broken, ..self.counts }
     }
@@ -137,6 +140,7 @@ impl Demux {
         let found = |section: Section<'_>| found(pid, section);
         match pid {
             Pid::PAT => self.pat.push(packet, found),
+            Pid::NIT => self.nit.push(packet, found),
             Pid::SDT => self.sdt.push(packet, found),
             Pid::EIT => self.eit.push(packet, found),
             Pid::TDT => self.tdt.push(packet, found),

@@ -98,6 +98,7 @@ impl ChannelTable {
             entry.present = open.services.find(entry.service.service_id).is_some();
         }
         let nameless = open.services.has_programmes() && open.age(now) >= NAMELESS;
+        let mut new = heapless::Vec::<_, { board::SERVICES_PER_MUX }>::new();
         for service in &open.services.all {
             let Some(programme) = service.programme.as_ref().filter(|p| has_sound_or_picture(p)) else {
                 continue;
@@ -106,9 +107,16 @@ impl ChannelTable {
                 self.entries.iter().position(|e| e.source == source && e.service.service_id == service.id);
             match at {
                 Some(at) => self.update(at, service, programme, open),
-                None if service.info.is_some() || nameless => self.add(source, service, programme, open),
+                None if open.services.is_numbered() && (service.info.is_some() || nameless) => {
+                    let _room = new.push((service, programme)); // there are no more than services of a mux
+                }
                 None => {}
             }
+        }
+        // Who has a number of its own gets it before others take the lowest that are free.
+        new.sort_unstable_by_key(|(service, _)| precedence(service, open));
+        for (service, programme) in new {
+            self.add(source, service, programme, open);
         }
     }
 
@@ -126,8 +134,8 @@ impl ChannelTable {
     }
 
     fn add(&mut self, source: u16, service: &Service, programme: &Programme, open: &OpenMux) {
-        let mut free = (1..=u16::MAX).filter(|n| self.find(*n).is_none());
-        let Some(number) = free.next().filter(|_| self.entries.len() < board::CHANNELS) else {
+        let Some(number) = self.new_number(service, open).filter(|_| self.entries.len() < board::CHANNELS)
+        else {
             if !std::mem::replace(&mut self.full, true) {
                 log::warn!(
                     "the channel table is full ({}): service {} is left out",
@@ -155,6 +163,18 @@ impl ChannelTable {
         let at = self.entries.partition_point(|e| e.number < number);
         self.entries.insert(at, entry);
         self.dirty = true;
+    }
+
+    /// The number for a service that is new: the one its network gives it where that is free, else the lowest free one
+    /// that its network gives to no other of the mux.
+    fn new_number(&self, service: &Service, open: &OpenMux) -> Option<u16> {
+        let services = &open.services;
+        let free = |number: &u16| self.find(*number).is_none();
+        let own = services.lcn(service).map(|lcn| lcn.number).filter(free);
+        let given = |number: &u16| {
+            services.all.iter().any(|s| services.lcn(s).is_some_and(|lcn| lcn.number == *number))
+        };
+        own.or_else(|| (1..=u16::MAX).find(|number| free(number) && !given(number)))
     }
 
     fn mux_of(&self, entry: &Entry) -> Option<MuxId> {
@@ -221,6 +241,16 @@ fn fill(entry: &mut Entry, service: &Service, programme: &Programme, open: &Open
     let announced = programme.has_ca || service.info.as_ref().is_some_and(|i| i.scrambled);
     // What the packets show is true, whatever the tables announce.
     entry.scrambled = open.is_scrambled(service.id).unwrap_or(announced);
+}
+
+/// In which order new services get their numbers: those with one before those without, those in the network's lists
+/// before those it hides.
+fn precedence(service: &Service, open: &OpenMux) -> (u8, u16, usize) {
+    let place = open.services.all.iter().position(|s| s.id == service.id).unwrap_or(0);
+    match open.services.lcn(service) {
+        Some(lcn) => (u8::from(!lcn.visible), lcn.number, place),
+        None => (2, 0, place),
+    }
 }
 
 fn has_sound_or_picture(programme: &Programme) -> bool {

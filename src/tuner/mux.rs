@@ -76,6 +76,7 @@ struct News {
     services: bool,
     programmes: bool,
     names: bool,
+    lists: bool,
 }
 
 impl OpenMux {
@@ -251,7 +252,7 @@ impl OpenMux {
         tick: Duration,
         staging: &mut [u8],
     ) -> Result<Progress, SourceError> {
-        let mut progress = Progress::default();
+        let mut progress = Progress { changed: self.services.tell_time(now.boot), bytes: 0 };
         let in_place = self.only_outlet().is_some();
         for outlet in &mut self.outlets {
             let mut ring = outlet.feed.ring().borrow_mut();
@@ -362,7 +363,7 @@ impl OpenMux {
                 self.route();
             }
         }
-        news.services || news.programmes || news.names
+        news.services || news.programmes || news.names || news.lists
     }
 
     fn route(&mut self) {
@@ -428,6 +429,7 @@ impl PassTo {
 fn sort(services: &mut Services, pid: Pid, section: Section<'_>, news: &mut News) -> Option<PassTo> {
     let change = match pid {
         Pid::PAT => services.take_pat(section),
+        Pid::NIT => services.take_nit(section),
         Pid::SDT => services.take_sdt(section),
         Pid::EIT => {
             let present = section.table_id() == EIT_PF_ACTUAL;
@@ -441,6 +443,7 @@ fn sort(services: &mut Services, pid: Pid, section: Section<'_>, news: &mut News
         Change::Services => news.services = true,
         Change::Programmes => news.programmes = true,
         Change::Names => news.names = true,
+        Change::Lists => news.lists = true,
     }
     None
 }

@@ -1,13 +1,20 @@
 //! What the tables of one mux say of its services, kept current as versions change.
 
+use std::time::Duration;
+
 use heapless::Vec;
 
 use crate::board;
 use crate::text::Unmarked;
 use crate::ts::Pid;
+use crate::ts::network::{Lcn, LcnKind, NIT_ACTUAL, Numbers};
 use crate::ts::psi::{Pat, Programme};
-use crate::ts::section::Section;
+use crate::ts::section::{Section, Taken};
 use crate::ts::service_info::{SDT_ACTUAL, Sdt, ServiceInfo};
+
+/// A table that did not come within this time of the programmes is not waited for any longer. (TR 101 211 §4.4: a NIT
+/// comes every 10 s at least, on air every 2 to 5 s; some networks have none.)
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// One service.
 pub struct Service {
@@ -19,6 +26,9 @@ pub struct Service {
     pub programme: Option<Programme>,
     /// What the SDT says; `None` until it came.
     pub info: Option<ServiceInfo>,
+    /// What the NIT says: its number, and the one it has in place of its SD twin.
+    lcn: Option<Lcn>,
+    hd_lcn: Option<Lcn>,
     /// Of the PMT section taken last.
     fingerprint: u32,
     /// The PMT changed since this was last asked.
@@ -35,9 +45,12 @@ pub struct Services {
     /// In the PAT's order.
     pub all: Vec<Service, { board::SERVICES_PER_MUX }>,
     pat: Option<u32>,
-    /// Fingerprints of the SDT's sections, by number.
-    sdt: Vec<(u8, u32), 8>,
-    sdt_sections: Option<u8>,
+    sdt: Taken<8>,
+    nit: Taken<256>,
+    /// Since when all programmes are known.
+    known_since: Option<Duration>,
+    /// What is missing was waited for long enough.
+    late: bool,
 }
 
 /// What a section changed.
@@ -51,9 +64,24 @@ pub(super) enum Change {
     Programmes,
     /// Names.
     Names,
+    /// What lists show, and streams do not.
+    Lists,
 }
 
 impl Services {
+    /// It is `now`. Answers whether a table that is missing is late from now on.
+    pub(super) fn tell_time(&mut self, now: Duration) -> bool {
+        if self.late {
+            return false;
+        }
+        if !self.has_programmes() {
+            self.known_since = None;
+            return false;
+        }
+        self.late = now >= *self.known_since.get_or_insert(now) + PATIENCE;
+        self.late
+    }
+
     /// Takes a PAT section.
     pub(super) fn take_pat(&mut self, section: Section<'_>) -> Change {
         let news =
@@ -67,15 +95,16 @@ impl Services {
                 Some(known) if known.pmt_pid == pmt_pid => {}
                 Some(known) => (known.pmt_pid, known.fingerprint) = (pmt_pid, 0),
                 None => {
-                    let new =
-                        Service { id, pmt_pid, programme: None, info: None, fingerprint: 0, changed: false };
-                    if self.all.push(new).is_err() {
+                    if self.all.push(Service::new(id, pmt_pid)).is_err() {
                         log::warn!("service {id} is left out: the board keeps {} a mux", self.all.capacity());
                     }
                 }
             }
         }
-        self.sdt.clear(); // names of services that are new here must be read again
+        // Names and numbers of services that are new here must be read again.
+        self.sdt.forget();
+        self.nit.forget();
+        (self.known_since, self.late) = (None, false);
         Change::Services
     }
 
@@ -101,21 +130,11 @@ impl Services {
 
     /// Takes a section of the SDT's PID.
     pub(super) fn take_sdt(&mut self, section: Section<'_>) -> Change {
-        let (number, last) = section.number();
-        let known = self.sdt.iter().position(|(n, _)| *n == number);
-        let same = known.is_some_and(|i| self.sdt[i].1 == section.fingerprint());
-        if section.table_id() != SDT_ACTUAL || !section.is_current() || same {
+        if section.table_id() != SDT_ACTUAL || !self.sdt.is_news(section) {
             return Change::None;
         }
         let Some(sdt) = Sdt::parse(section, unmarked()) else { return Change::None };
-        match known {
-            Some(i) => self.sdt[i].1 = section.fingerprint(),
-            None => {
-                // A ninth section is read again each time it comes: slower, not wrong.
-                let _room = self.sdt.push((number, section.fingerprint()));
-            }
-        }
-        self.sdt_sections = Some(last.saturating_add(1));
+        self.sdt.note(section);
         self.original_network_id = sdt.original_network_id;
         for info in sdt.services {
             if let Some(service) = self.all.iter_mut().find(|s| s.id == info.service_id) {
@@ -125,12 +144,41 @@ impl Services {
         Change::Names
     }
 
-    /// PAT, every PMT and the whole SDT came.
+    /// Takes a section of the NIT's PID. Before the PAT came it is not known which part of it is ours.
+    pub(super) fn take_nit(&mut self, section: Section<'_>) -> Change {
+        if section.table_id() != NIT_ACTUAL || self.pat.is_none() || !self.nit.is_news(section) {
+            return Change::None;
+        }
+        let Some(numbers) = Numbers::parse(section, self.transport_stream_id) else { return Change::None };
+        self.nit.note(section);
+        for service in &mut self.all {
+            service.lcn = numbers.find(service.id, LcnKind::Plain).or(service.lcn);
+            service.hd_lcn = numbers.find(service.id, LcnKind::HdSimulcast).or(service.hd_lcn);
+        }
+        Change::Lists
+    }
+
+    /// The number that the network gives to a service of this mux: an HD service with a number for receivers of HD has
+    /// that one, and its SD twin has its other one (EACEM: each of the two keeps a place in the list).
+    #[must_use]
+    pub fn lcn(&self, service: &Service) -> Option<Lcn> {
+        let taken_by = |number| self.all.iter().find(|s| s.hd_lcn.is_some_and(|hd| hd.number == number));
+        service.hd_lcn.or_else(|| {
+            let lcn = service.lcn?;
+            taken_by(lcn.number).map_or(Some(lcn), |twin| twin.lcn)
+        })
+    }
+
+    /// The numbers that the network gives to services of this mux are known, or nothing came of it.
+    #[must_use]
+    pub fn is_numbered(&self) -> bool {
+        self.nit.is_complete() || self.late
+    }
+
+    /// PAT, every PMT and the whole SDT came, and what else there is.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        let sdt =
-            self.sdt_sections.is_some_and(|n| self.sdt.len() >= usize::from(n).min(self.sdt.capacity()));
-        self.has_programmes() && sdt
+        self.has_programmes() && self.sdt.is_complete() && self.is_numbered()
     }
 
     /// PAT and every PMT came.
@@ -152,7 +200,78 @@ impl Services {
     }
 }
 
+impl Service {
+    const fn new(id: u16, pmt_pid: Pid) -> Self {
+        Self {
+            id,
+            pmt_pid,
+            programme: None,
+            info: None,
+            lcn: None,
+            hd_lcn: None,
+            fingerprint: 0,
+            changed: false,
+        }
+    }
+}
+
 /// The character table of this board's broadcasts where they name none.
 fn unmarked() -> Unmarked {
     Unmarked::named(board::CHARSET_OVERRIDE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ts::section::with_body;
+
+    const TSID: u16 = 1;
+
+    /// Services 1 to 3 by a PAT.
+    fn services() -> Services {
+        let mut services = Services::default();
+        let pat = with_body(0x00, &[0, 1, 0xe1, 1, 0, 2, 0xe1, 2, 0, 3, 0xe1, 3]);
+        assert_eq!(services.take_pat(Section::new(&pat).unwrap()), Change::Services);
+        services
+    }
+
+    fn nit(descriptors: &[u8]) -> Vec<u8, 256> {
+        let loops = [descriptors.len() as u8 + 6, 0, TSID as u8, 0, 1, 0xf0, descriptors.len() as u8];
+        let body = [&[0xf0, 0, 0xf0][..], &loops, descriptors].concat();
+        with_body(NIT_ACTUAL, &body).into_iter().collect()
+    }
+
+    fn numbers(services: &Services) -> [Option<u16>; 3] {
+        [1, 2, 3].map(|id| services.lcn(services.find(id).unwrap()).map(|lcn| lcn.number))
+    }
+
+    #[test]
+    fn an_hd_service_and_its_twin_change_places() {
+        let nit = nit(&[0x83, 8, 0, 1, 0xfc, 7, 0, 2, 0xfc, 57, 0x88, 4, 0, 2, 0xfc, 7]);
+        let section = Section::new(&nit).unwrap();
+        assert_eq!(Services::default().take_nit(section), Change::None, "whose numbers, the PAT says");
+        let mut services = services();
+        assert!(!services.is_numbered());
+        assert_eq!(services.take_nit(section), Change::Lists);
+        assert!(services.is_numbered());
+        assert_eq!(numbers(&services), [Some(57), Some(7), None]);
+        assert_eq!(services.take_nit(section), Change::None, "each content is read once");
+    }
+
+    #[test]
+    fn what_does_not_come_is_late_once() {
+        let mut services = services();
+        let at = Duration::from_secs;
+        assert!(!services.tell_time(at(100)), "the programmes are not known");
+        for (id, pid) in [(1, 0x101), (2, 0x102), (3, 0x103)] {
+            let mut pmt = with_body(0x02, &[0xe1, 1, 0xf0, 0]);
+            pmt.truncate(pmt.len() - 4);
+            pmt[4] = id;
+            pmt.extend(crate::ts::section::CRC.checksum(&pmt).to_be_bytes());
+            assert_eq!(services.take_pmt(Pid::new(pid), Section::new(&pmt).unwrap()), Change::Programmes);
+        }
+        let told =
+            [101, 104, 105, 106].map(|seconds| (services.tell_time(at(seconds)), services.is_numbered()));
+        assert_eq!(told, [(false, false), (false, false), (true, true), (false, true)]);
+    }
 }

@@ -117,7 +117,7 @@ impl Segment {
     /// What `mux` makes, with version numbers `version` in all tables.
     pub fn new(mux: &MuxBuilder, version: u8) -> Self {
         let mut made = packets(&mux.build()).0.to_vec();
-        let tables: Vec<u16> = mux.services.iter().map(|s| s.pmt_pid).chain([0, 0x11]).collect();
+        let tables: Vec<u16> = mux.services.iter().map(|s| s.pmt_pid).chain([0, 0x10, 0x11]).collect();
         made.iter_mut().filter(|p| tables.contains(&pid(p))).for_each(|packet| set_version(packet, version));
         Self { packets: made, seconds: mux.seconds as f64 }
     }

@@ -81,15 +81,20 @@ pub struct MuxBuilder {
     /// Frames from one random access point to the next.
     pub gop: u64,
     pub seconds: u64,
+    /// Logical channel numbers by service, as the NIT has them.
+    pub lcns: Vec<(u16, u16)>,
+    /// Titles of present and following events, by service.
+    pub events: Vec<(u16, [&'static str; 2])>,
 }
 
 impl MuxBuilder {
     /// `services` for `seconds`, half a second a GOP.
     pub fn new(services: &[Service], seconds: u64) -> Self {
-        Self { tsid: 1, onid: 0x2000, services: services.to_vec(), gop: 12, seconds }
+        let (lcns, events) = (Vec::new(), Vec::new());
+        Self { tsid: 1, onid: 0x2000, services: services.to_vec(), gop: 12, seconds, lcns, events }
     }
 
-    /// The stream: PAT and PMTs every 80 ms, SDT every second, a PCR per service every 40 ms.
+    /// The stream: PAT and PMTs every 80 ms, SDT, NIT and EIT every second, a PCR per service every 40 ms.
     pub fn build(&self) -> Vec<u8> {
         let mut out = Writer { bytes: Vec::new(), counters: vec![0; 0x2000], number: 0 };
         for frame in 0..self.seconds * FPS {
@@ -119,6 +124,10 @@ impl MuxBuilder {
         }
         if frame.is_multiple_of(FPS) {
             out.section(0x11, &sdt(self.tsid, self.onid, &self.services));
+            out.section(0x10, &nit(self.tsid, self.onid, &self.lcns));
+            for (sid, titles) in &self.events {
+                (0..).zip(titles).for_each(|(n, title)| out.section(0x12, &eit(*sid, n, title)));
+            }
         }
     }
 
@@ -318,6 +327,36 @@ pub fn sdt(tsid: u16, onid: u16, services: &[Service]) -> Vec<u8> {
         body.extend(descriptor);
     }
     section(0x42, tsid, 0, body)
+}
+
+/// A NIT actual of one mux, with EACEM's numbers in it.
+pub fn nit(tsid: u16, onid: u16, lcns: &[(u16, u16)]) -> Vec<u8> {
+    let numbers: Vec<u8> = lcns
+        .iter()
+        .flat_map(|(sid, lcn)| [sid.to_be_bytes(), (0xfc00 | lcn).to_be_bytes()])
+        .flatten()
+        .collect();
+    let descriptors = [&[0x5f, 4, 0, 0, 0, 0x28, 0x83][..], &counted(&numbers)].concat();
+    let looped = |bytes: &[u8]| {
+        let length = u16::try_from(bytes.len()).expect("a loop of a test is short");
+        [&(0xf000 | length).to_be_bytes()[..], bytes].concat()
+    };
+    let mux = [&tsid.to_be_bytes()[..], &onid.to_be_bytes(), &looped(&descriptors)].concat();
+    section(0x40, onid, 0, [looped(&[]), looped(&mux)].concat())
+}
+
+/// The present (`number` 0) or following event of a service: hours of the first of January 2026.
+pub fn eit(sid: u16, number: u8, title: &str) -> Vec<u8> {
+    let short = [&b"eng"[..], &counted(title.as_bytes()), &[0]].concat();
+    let descriptor = [&[0x4d][..], &counted(&short)].concat();
+    let length = u8::try_from(descriptor.len()).expect("a descriptor is short");
+    let head = [0, 1, 0x20, 0, 1, 0x4e, 0, number, 0xf0, 0xbc, 0x12 + number, 0, 0, 1, 0, 0, 0x80, length];
+    let mut bytes = section(0x4e, sid, 0, [&head[..], &descriptor].concat());
+    (bytes[6], bytes[7]) = (number, 1);
+    let end = bytes.len() - 4;
+    let crc = crc32(&bytes[..end]);
+    bytes[end..].copy_from_slice(&crc.to_be_bytes());
+    bytes
 }
 
 /// `bytes` behind their number.
