@@ -2,8 +2,13 @@
 
 mod support;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use support::http::{Viewer, get};
+use support::live::{Live, Segment};
 use support::mux::{Codec, MuxBuilder, Service};
-use support::stb::{Dir, Stb, demo, number, text};
+use support::sender;
+use support::stb::{Dir, Stb, demo, number, text, wait_for};
 
 /// Service ids by number.
 fn numbers(stb: &Stb) -> Vec<(u64, u16)> {
@@ -64,4 +69,59 @@ fn the_demo_has_its_numbers() {
     stb.wait_channels(4);
     assert!(began.elapsed().as_secs() < 8, "{:?}", began.elapsed());
     assert_eq!(numbers(&stb), [(1, 1001), (2, 1002), (3, 1003), (4, 1004)]);
+}
+
+/// What is on, as a list shows it: title, start, duration.
+fn event(line: &str, which: &str) -> Option<(String, u64, u64)> {
+    let event = line.split_once(&format!("\"{which}\":{{"))?.1.split_once('}')?.0;
+    Some((text(event, "title")?.to_owned(), number(event, "start"), number(event, "duration")))
+}
+
+#[test]
+fn the_demo_shows_what_is_on_now_and_next() {
+    let stb = Stb::start(&[&format!("file:{}?loop", demo().display())]);
+    let both = |line: &String| Some((event(line, "now")?, event(line, "next")?));
+    let events = || stb.channels().iter().map(both).collect::<Option<Vec<_>>>().filter(|all| all.len() == 4);
+    let known = wait_for("events of four channels", events);
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs();
+    for ((title, start, duration), (next, then, _)) in &known {
+        assert!(!title.is_empty() && !next.is_empty());
+        assert!(
+            (*start..start + duration).contains(&time),
+            "{title}: {start} to {duration} s later, at {time}"
+        );
+        assert_eq!(*then, start + duration, "{next}");
+    }
+    // They stay when nobody looks any more, and lists by HTTP have them, too.
+    wait_for("the survey to end", || stb.mux(0).contains("\"state\":\"idle\"").then_some(()));
+    assert_eq!(events(), Some(known.clone()));
+    let listed = get(&stb.list().0).text();
+    let title = &known[1].0.0;
+    assert!(listed.contains(&format!("\"now\":{{\"title\":\"{title}\",\"start\":")), "{listed}");
+    assert!(known.iter().any(|((title, ..), _)| !title.is_ascii()));
+}
+
+#[test]
+fn what_is_on_changes_with_the_tables() {
+    let segment = |events| Segment::new(&MuxBuilder { events, ..MuxBuilder::new(&services()[..2], 3) }, 0);
+    let to = sender::unicast();
+    let live = Live::start(to, &segment(vec![(1, ["News", "Film"])]));
+    let stb = Stb::start(&[&format!("udp://{to}")]);
+    let titles = |place: usize| {
+        let lines = stb.channels();
+        let title = |which| event(lines.get(place)?, which).map(|event| event.0);
+        [title("now"), title("next")]
+    };
+    stb.wait_channels(2);
+    // Somebody watches, so that the mux stays open.
+    let mut viewer = Viewer::open(&stb.channel(1));
+    viewer.watch_on(10_000);
+    wait_for("the first", || (titles(0) == ["News", "Film"].map(|t| Some(t.to_owned()))).then_some(()));
+    assert_eq!(titles(1), [None, None]);
+    assert!(stb.channels()[1].contains("\"now\":null,\"next\":null"), "{:?}", stb.channels());
+    live.play(&segment(vec![(1, ["Film", "Late"]), (2, ["A", "B"])]));
+    wait_for("the second", || (titles(0) == ["Film", "Late"].map(|t| Some(t.to_owned()))).then_some(()));
+    wait_for("the other", || (titles(1) == ["A", "B"].map(|t| Some(t.to_owned()))).then_some(()));
+    let (_, start, duration) = event(&stb.channels()[0], "now").expect("it is there");
+    assert_eq!((start, duration), (1_767_268_800, 3600));
 }

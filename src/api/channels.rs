@@ -12,6 +12,7 @@ use crate::channel::{Available, Entry};
 use crate::http::request::encode;
 use crate::http::{Exchange, Request};
 use crate::sys::clock;
+use crate::ts::event::Event;
 
 /// A channel as the list shows it.
 #[derive(Serialize)]
@@ -25,6 +26,16 @@ pub struct ChannelView<'a> {
     components: Components<'a>,
     available: &'a str,
     stream: String<256>,
+    now: Option<EventView<'a>>,
+    next: Option<EventView<'a>>,
+}
+
+/// An event of the guide: its times are seconds, and since 1970-01-01 UTC.
+#[derive(Serialize)]
+struct EventView<'a> {
+    title: &'a str,
+    start: u64,
+    duration: u64,
 }
 
 /// The components as `{pid, codec, language}`.
@@ -62,6 +73,12 @@ impl<'a> ChannelView<'a> {
     /// How `entry` is shown.
     #[must_use]
     pub fn of(entry: &'a Entry, available: Available) -> Self {
+        let view = |e: &'a Event| EventView {
+            title: e.title.as_str(),
+            start: e.start,
+            duration: e.duration.as_secs(),
+        };
+        let [now, next] = entry.guide.at(clock::boot()).map(|event| event.map(view));
         Self {
             number: entry.number,
             name: entry.name.as_str(),
@@ -72,6 +89,8 @@ impl<'a> ChannelView<'a> {
             components: Components(entry),
             available: available.name(),
             stream: stream_path(entry),
+            now,
+            next,
         }
     }
 }

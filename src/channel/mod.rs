@@ -12,6 +12,7 @@ use smol::future::poll_fn;
 
 use crate::board;
 use crate::sys::clock;
+use crate::ts::event::Guide;
 use crate::ts::psi::{Codec, Language, SECTION_KEPT};
 use crate::ts::service_info::{Name, ServiceKind};
 use crate::tuner::{Known, Lease, LeaseError, MuxId, Tuners};
@@ -72,6 +73,9 @@ pub struct Entry {
     /// It was in its mux when that was last looked at.
     #[serde(skip)]
     present: bool,
+    /// What is on.
+    #[serde(skip)]
+    pub guide: Guide,
 }
 
 /// Whether a channel can be watched.

@@ -7,6 +7,7 @@ use super::{
     record,
 };
 use crate::board;
+use crate::ts::event::Guide;
 use crate::ts::psi::{Kind, Programme};
 use crate::ts::service_info::{Name, ServiceKind};
 use crate::tuner::services::Service;
@@ -122,6 +123,7 @@ impl ChannelTable {
 
     fn update(&mut self, at: usize, service: &Service, programme: &Programme, open: &OpenMux) {
         let entry = &mut self.entries[at];
+        open.services.tell(service, &mut entry.guide); // which is not for flash
         let mut new = entry.clone();
         fill(&mut new, service, programme, open);
         if new != *entry {
@@ -157,7 +159,9 @@ impl ChannelTable {
             scrambled: false,
             pmt: heapless::Vec::new(),
             present: true,
+            guide: Guide::default(),
         };
+        open.services.tell(service, &mut entry.guide);
         fill(&mut entry, service, programme, open);
         log::info!("channel {number}: '{}'", entry.name);
         let at = self.entries.partition_point(|e| e.number < number);

@@ -71,6 +71,24 @@ fn short_event<'a>(descriptors: &DescriptorLoop<'a>) -> Option<ShortEventDescrip
     })
 }
 
+/// What is on a service now and next, as far as its mux told when it was last listened to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Guide {
+    /// The present event and the following one.
+    pub events: [Option<Event>; 2],
+    /// The time of the mux.
+    pub time: Option<StreamTime>,
+}
+
+impl Guide {
+    /// The present and the following event at `now`; none that is over for long.
+    #[must_use]
+    pub fn at(&self, now: Duration) -> [Option<&Event>; 2] {
+        let time = self.time.map_or(0, |time| time.at(now));
+        self.events.each_ref().map(|event| event.as_ref().filter(|event| !event.is_stale(time)))
+    }
+}
+
 /// What time it was in a stream, at a time of the box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamTime {
@@ -159,6 +177,19 @@ mod tests {
         let at = |seconds| Duration::from_secs(seconds);
         let time = StreamTime::parse(Section::new(&tdt).unwrap(), at(100)).unwrap();
         assert_eq!([at(100), at(160), at(90)].map(|now| time.at(now)), [START.1, START.1 + 60, START.1]);
+        let event = |start| Event {
+            id: 1,
+            start,
+            duration: Duration::from_secs(60),
+            title: Title::new("T"),
+            language: None,
+        };
+        let events = [Some(event(START.1)), Some(event(START.1 + 60))];
+        let mut guide = Guide { events, time: None };
+        assert!(guide.at(at(9000)).iter().all(Option::is_some), "without a clock nothing is stale");
+        guide.time = Some(time);
+        let shown = |now| guide.at(at(now)).map(|event| event.is_some());
+        assert_eq!([460, 461, 520, 521].map(shown), [[true; 2], [false, true], [false, true], [false; 2]]);
         for bad in [[0xff; 5], [0xc0, 0x79, 0x24, 0, 0], [0, 0, 0, 0, 0], [0xc0, 0x79, 0, 0x6a, 0]] {
             assert_eq!(utc(bad), None, "{bad:?}");
         }

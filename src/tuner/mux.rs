@@ -77,6 +77,8 @@ struct News {
     programmes: bool,
     names: bool,
     lists: bool,
+    /// When it is.
+    now: Duration,
 }
 
 impl OpenMux {
@@ -267,7 +269,7 @@ impl OpenMux {
             outlet.idle_since = idle.then(|| outlet.idle_since.unwrap_or(now.boot));
         }
         for _ in 0..READS {
-            let mut news = News::default();
+            let mut news = News { now: now.boot, ..News::default() };
             let read = match self.only_outlet() {
                 Some(feed) => self.read_into(&feed, now, &mut news)?,
                 None => self.read_through(staging, now, &mut news)?,
@@ -427,16 +429,19 @@ impl PassTo {
 
 /// Takes what a section says; where it is to be passed on as it is, says to whom.
 fn sort(services: &mut Services, pid: Pid, section: Section<'_>, news: &mut News) -> Option<PassTo> {
-    let change = match pid {
-        Pid::PAT => services.take_pat(section),
-        Pid::NIT => services.take_nit(section),
-        Pid::SDT => services.take_sdt(section),
-        Pid::EIT => {
-            let present = section.table_id() == EIT_PF_ACTUAL;
-            return present.then(|| PassTo::Service(section.extension()));
+    let (change, to) = match pid {
+        Pid::PAT => (services.take_pat(section), None),
+        Pid::NIT => (services.take_nit(section), None),
+        Pid::SDT => (services.take_sdt(section), None),
+        Pid::EIT if section.table_id() == EIT_PF_ACTUAL => {
+            (services.take_event(section), Some(PassTo::Service(section.extension())))
         }
-        Pid::TDT => return Some(PassTo::All),
-        _ => services.take_pmt(pid, section),
+        Pid::EIT => return None,
+        Pid::TDT => {
+            services.take_time(section, news.now);
+            (Change::None, Some(PassTo::All))
+        }
+        _ => (services.take_pmt(pid, section), None),
     };
     match change {
         Change::None => {}
@@ -445,7 +450,7 @@ fn sort(services: &mut Services, pid: Pid, section: Section<'_>, news: &mut News
         Change::Names => news.names = true,
         Change::Lists => news.lists = true,
     }
-    None
+    to
 }
 
 /// The PID of a section that is passed on, by its table.

@@ -7,6 +7,7 @@ use heapless::Vec;
 use crate::board;
 use crate::text::Unmarked;
 use crate::ts::Pid;
+use crate::ts::event::{Event, Guide, StreamTime};
 use crate::ts::network::{Lcn, LcnKind, NIT_ACTUAL, Numbers};
 use crate::ts::psi::{Pat, Programme};
 use crate::ts::section::{Section, Taken};
@@ -29,10 +30,20 @@ pub struct Service {
     /// What the NIT says: its number, and the one it has in place of its SD twin.
     lcn: Option<Lcn>,
     hd_lcn: Option<Lcn>,
+    /// What the EIT says of the present and the following event.
+    events: [Told; 2],
     /// Of the PMT section taken last.
     fingerprint: u32,
     /// The PMT changed since this was last asked.
     changed: bool,
+}
+
+/// What a section of the EIT said.
+struct Told {
+    /// Of the section; `None` until one came.
+    fingerprint: Option<u32>,
+    /// `None` where it says that there is none.
+    event: Option<Event>,
 }
 
 /// All services of a mux.
@@ -47,6 +58,8 @@ pub struct Services {
     pat: Option<u32>,
     sdt: Taken<8>,
     nit: Taken<256>,
+    /// What the TDT said last.
+    time: Option<StreamTime>,
     /// Since when all programmes are known.
     known_since: Option<Duration>,
     /// What is missing was waited for long enough.
@@ -175,10 +188,47 @@ impl Services {
         self.nit.is_complete() || self.late
     }
 
+    /// Takes a section of present/following events.
+    pub(super) fn take_event(&mut self, section: Section<'_>) -> Change {
+        let service = self.all.iter_mut().find(|s| s.id == section.extension());
+        let told = service.and_then(|s| s.events.get_mut(usize::from(section.number().0)));
+        let fingerprint = Some(section.fingerprint());
+        let Some(told) = told.filter(|told| section.is_current() && told.fingerprint != fingerprint) else {
+            return Change::None;
+        };
+        *told = Told { fingerprint, event: Event::first(section, unmarked()) };
+        Change::Lists
+    }
+
+    /// Takes a TDT or TOT that came at `now`.
+    pub(super) fn take_time(&mut self, section: Section<'_>, now: Duration) {
+        self.time = StreamTime::parse(section, now).or(self.time);
+    }
+
+    /// Brings `guide` up to what was heard of a service. What was not heard yet stays as it was.
+    pub fn tell(&self, service: &Service, guide: &mut Guide) {
+        for (known, told) in guide.events.iter_mut().zip(&service.events) {
+            if told.fingerprint.is_some() && *known != told.event {
+                known.clone_from(&told.event);
+            }
+        }
+        guide.time = self.time.or(guide.time);
+    }
+
+    /// Every service whose events the mux promises told both.
+    fn has_events(&self) -> bool {
+        let promised = |s: &&Service| s.info.as_ref().is_some_and(|info| info.has_events);
+        let told = |s: &Service| s.events.iter().all(|told| told.fingerprint.is_some());
+        self.all.iter().filter(promised).all(told)
+    }
+
     /// PAT, every PMT and the whole SDT came, and what else there is.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.has_programmes() && self.sdt.is_complete() && self.is_numbered()
+        self.has_programmes()
+            && self.sdt.is_complete()
+            && self.is_numbered()
+            && (self.late || self.has_events())
     }
 
     /// PAT and every PMT came.
@@ -200,6 +250,9 @@ impl Services {
     }
 }
 
+/// No section came.
+const NOTHING_TOLD: Told = Told { fingerprint: None, event: None };
+
 impl Service {
     const fn new(id: u16, pmt_pid: Pid) -> Self {
         Self {
@@ -209,6 +262,7 @@ impl Service {
             info: None,
             lcn: None,
             hd_lcn: None,
+            events: [NOTHING_TOLD; 2],
             fingerprint: 0,
             changed: false,
         }

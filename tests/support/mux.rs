@@ -350,7 +350,7 @@ pub fn eit(sid: u16, number: u8, title: &str) -> Vec<u8> {
     let short = [&b"eng"[..], &counted(title.as_bytes()), &[0]].concat();
     let descriptor = [&[0x4d][..], &counted(&short)].concat();
     let length = u8::try_from(descriptor.len()).expect("a descriptor is short");
-    let head = [0, 1, 0x20, 0, 1, 0x4e, 0, number, 0xf0, 0xbc, 0x12 + number, 0, 0, 1, 0, 0, 0x80, length];
+    let head = [0, 1, 0x20, 0, 1, 0x4e, 0, number, 0xee, 0x71, 0x12 + number, 0, 0, 1, 0, 0, 0x80, length];
     let mut bytes = section(0x4e, sid, 0, [&head[..], &descriptor].concat());
     (bytes[6], bytes[7]) = (number, 1);
     let end = bytes.len() - 4;
