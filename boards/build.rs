@@ -125,6 +125,7 @@ fn check(facts: &BTreeMap<String, Value>) -> Result<(), String> {
     rule(n("channels") <= 4096, "channels: at most 4096".into())?;
     rule(n("head_bytes") >= 1024, "head_bytes: a browser's head needs 1024".into())?;
     rule(n("heads") <= n("connections"), "heads: more than connections".into())?;
+    rule(n("scan_timeout_ms") >= 6000, "scan_timeout_ms: a NIT may take 5 s, and must come before".into())?;
     let charset = facts["charset_override"].as_str().unwrap_or("");
     rule(
         ["none", "gbk", "utf-8"].contains(&charset),

@@ -25,6 +25,8 @@ pub struct Pat {
     pub transport_stream_id: u16,
     /// `program_number` and the PID of its PMT, in the table's order; the network PID is not among them.
     pub programmes: Vec<(u16, Pid), PROGRAMMES>,
+    /// A network PID is among them: the mux says that it carries a NIT.
+    pub names_network: bool,
 }
 
 impl Pat {
@@ -39,6 +41,7 @@ impl Pat {
                 .map(|e| (e.program_number, Pid::new(e.pid.value())))
                 .take(PROGRAMMES)
                 .collect(),
+            names_network: pat.entries.iter().any(|e| e.program_number == 0),
         })
     }
 }

@@ -13,9 +13,11 @@ use crate::ts::psi::{Pat, Programme};
 use crate::ts::section::{Section, Taken};
 use crate::ts::service_info::{SDT_ACTUAL, Sdt, ServiceInfo};
 
-/// A table that did not come within this time of the programmes is not waited for any longer. (TR 101 211 §4.4: a NIT
-/// comes every 10 s at least, on air every 2 to 5 s; some networks have none.)
+/// A table that did not come within this time of the programmes is not waited for any longer.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// The same where the PAT says that there is a NIT. That comes every 10 s at least (TR 101 211 §4.4); on air it was
+/// seen every 4.5 s. It must be over before a survey is (`board::SCAN_TIMEOUT_MS`), or that would end without channels.
+const PATIENCE_NETWORK: Duration = Duration::from_millis(board::SCAN_TIMEOUT_MS - 1000);
 
 /// One service.
 pub struct Service {
@@ -60,7 +62,10 @@ pub struct Services {
     nit: Taken<256>,
     /// What the TDT said last.
     time: Option<StreamTime>,
-    /// Since when all programmes are known.
+    /// The PAT says that there is a NIT.
+    names_network: bool,
+    /// Since when the tables of this PAT are waited for, and since when all programmes are known.
+    since: Option<Duration>,
     known_since: Option<Duration>,
     /// What is missing was waited for long enough.
     late: bool,
@@ -87,11 +92,14 @@ impl Services {
         if self.late {
             return false;
         }
+        let since = *self.since.get_or_insert(now);
         if !self.has_programmes() {
             self.known_since = None;
             return false;
         }
-        self.late = now >= *self.known_since.get_or_insert(now) + PATIENCE;
+        let known_since = *self.known_since.get_or_insert(now);
+        let patience = if self.names_network { PATIENCE_NETWORK } else { PATIENCE };
+        self.late = now >= (known_since + patience).min(since + PATIENCE_NETWORK);
         self.late
     }
 
@@ -117,7 +125,8 @@ impl Services {
         // Names and numbers of services that are new here must be read again.
         self.sdt.forget();
         self.nit.forget();
-        (self.known_since, self.late) = (None, false);
+        self.names_network = pat.names_network;
+        (self.since, self.known_since, self.late) = (None, None, false);
         Change::Services
     }
 
@@ -281,10 +290,10 @@ mod tests {
 
     const TSID: u16 = 1;
 
-    /// Services 1 to 3 by a PAT.
-    fn services() -> Services {
+    /// Services 1 to 3 by a PAT, behind `network`.
+    fn services(network: &[u8]) -> Services {
         let mut services = Services::default();
-        let pat = with_body(0x00, &[0, 1, 0xe1, 1, 0, 2, 0xe1, 2, 0, 3, 0xe1, 3]);
+        let pat = with_body(0x00, &[network, &[0, 1, 0xe1, 1, 0, 2, 0xe1, 2, 0, 3, 0xe1, 3]].concat());
         assert_eq!(services.take_pat(Section::new(&pat).unwrap()), Change::Services);
         services
     }
@@ -304,7 +313,7 @@ mod tests {
         let nit = nit(&[0x83, 8, 0, 1, 0xfc, 7, 0, 2, 0xfc, 57, 0x88, 4, 0, 2, 0xfc, 7]);
         let section = Section::new(&nit).unwrap();
         assert_eq!(Services::default().take_nit(section), Change::None, "whose numbers, the PAT says");
-        let mut services = services();
+        let mut services = services(&[]);
         assert!(!services.is_numbered());
         assert_eq!(services.take_nit(section), Change::Lists);
         assert!(services.is_numbered());
@@ -312,9 +321,9 @@ mod tests {
         assert_eq!(services.take_nit(section), Change::None, "each content is read once");
     }
 
-    #[test]
-    fn what_does_not_come_is_late_once() {
-        let mut services = services();
+    /// Whether something is late from then on, and whether it was, at these seconds; the programmes come at 100.5.
+    fn lateness<const N: usize>(network: &[u8], seconds: [u64; N]) -> [(bool, bool); N] {
+        let mut services = services(network);
         let at = Duration::from_secs;
         assert!(!services.tell_time(at(100)), "the programmes are not known");
         for (id, pid) in [(1, 0x101), (2, 0x102), (3, 0x103)] {
@@ -324,8 +333,14 @@ mod tests {
             pmt.extend(crate::ts::section::CRC.checksum(&pmt).to_be_bytes());
             assert_eq!(services.take_pmt(Pid::new(pid), Section::new(&pmt).unwrap()), Change::Programmes);
         }
-        let told =
-            [101, 104, 105, 106].map(|seconds| (services.tell_time(at(seconds)), services.is_numbered()));
-        assert_eq!(told, [(false, false), (false, false), (true, true), (false, true)]);
+        assert!(!services.tell_time(at(100) + at(1) / 2));
+        seconds.map(|seconds| (services.tell_time(at(seconds)), services.is_numbered()))
+    }
+
+    #[test]
+    fn what_does_not_come_is_late_once() {
+        let (not_yet, late, was_late) = ((false, false), (true, true), (false, true));
+        assert_eq!(lateness(&[], [104, 105, 106]), [not_yet, late, was_late]);
+        assert_eq!(lateness(&[0, 0, 0xe0, 0x10], [105, 108, 109]), [not_yet, not_yet, late]);
     }
 }
