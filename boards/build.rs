@@ -26,6 +26,11 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("head_bytes", "usize", "Bytes of the longest request head."),
     ("listeners", "usize", "Addresses the HTTP server listens on."),
     ("local_peers", "usize", "Programs connected to the local socket at one time."),
+    (
+        "iptv_interface",
+        "&str",
+        "Interface on which imported lists may name multicast groups; empty: the kernel's choice.",
+    ),
     ("input_buffer_bytes", "usize", "Bytes the kernel may hold for one input: 2 s of its stream."),
     ("start_age_max_ms", "u64", "Milliseconds: an older random access point starts nobody."),
     ("linger_ms", "u64", "Milliseconds a ring and its mux stay open after the last viewer."),

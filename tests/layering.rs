@@ -23,7 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("pump", &["ring", "service", "sys", "ts"]),
     // control: http ─▶ api ─▶ access ─▶ channel ─▶ tuner
     ("tuner", &["board", "demux", "service", "source", "text", "ts"]),
-    ("channel", &["board", "sys", "ts", "tuner"]),
+    ("channel", &["board", "import", "sys", "ts", "tuner"]),
     ("import", &["source", "text", "ts"]),
     ("access", &["channel", "sys"]),
     ("http", &["board", "reactor", "sys"]),
@@ -33,8 +33,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "daemon",
         &[
-            "access", "api", "board", "channel", "demux", "http", "local", "pump", "reactor", "source",
-            "store", "sys", "tuner",
+            "access", "api", "board", "channel", "demux", "http", "import", "local", "pump", "reactor",
+            "source", "store", "sys", "tuner",
         ],
     ),
     ("terminal", &["ts"]),

@@ -17,9 +17,11 @@ use crate::ts::psi::{Codec, Language, SECTION_KEPT};
 use crate::ts::service_info::{Name, ServiceKind};
 use crate::tuner::{Known, Lease, LeaseError, MuxId, Tuners};
 
+mod claim;
 mod record;
 mod table;
 
+pub use claim::Claim;
 pub use record::RecordError;
 pub use table::ChannelTable;
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Available, Channel, ChannelError, ComponentEntry, Entry, RecordError, Renamed, ServiceTriple, Wanted,
-    record,
+    Available, Channel, ChannelError, Claim, ComponentEntry, Entry, RecordError, Renamed, ServiceTriple,
+    Wanted, record,
 };
 use crate::board;
 use crate::ts::event::Guide;
@@ -19,13 +19,15 @@ const NAMELESS: Duration = Duration::from_secs(4);
 
 /// All channels, ordered by number.
 pub struct ChannelTable {
-    entries: Vec<Entry>,
+    pub(super) entries: Vec<Entry>,
+    /// What imported lists say, each of one of `sources`.
+    pub(super) claims: Vec<(u16, Claim)>,
     /// Every source a channel ever came from, as it was configured; entries name them by index.
     sources: Vec<String>,
     /// Which of `sources` each configured mux is, in the configuration's order.
     configured: Vec<(MuxId, u16)>,
     /// Something changed that flash does not know.
-    dirty: bool,
+    pub(super) dirty: bool,
     /// It was said that the table is full.
     full: bool,
 }
@@ -34,7 +36,8 @@ impl ChannelTable {
     /// The table as `record` has it (empty: no channel), for the muxes configured now.
     pub fn load(record: &[u8], tuners: &Tuners) -> Result<Self, RecordError> {
         let (sources, entries) = record::read(record)?;
-        let mut table = Self { entries, sources, configured: Vec::new(), dirty: false, full: false };
+        let mut table =
+            Self { entries, claims: Vec::new(), sources, configured: Vec::new(), dirty: false, full: false };
         for (id, mux) in tuners.muxes() {
             let source = table.source_of(&mux.url.to_string());
             table.configured.push((id, source));
@@ -122,10 +125,12 @@ impl ChannelTable {
     }
 
     fn update(&mut self, at: usize, service: &Service, programme: &Programme, open: &OpenMux) {
+        let claim = self.claim_on(self.entries[at].source, Some(self.entries[at].number)).cloned();
         let entry = &mut self.entries[at];
         open.services.tell(service, &mut entry.guide); // which is not for flash
         let mut new = entry.clone();
         fill(&mut new, service, programme, open);
+        claim.iter().for_each(|claim| claim.dress(&mut new));
         if new != *entry {
             if new.name != entry.name {
                 log::info!("channel {}: '{}' is now '{}'", entry.number, entry.name, new.name);
@@ -136,8 +141,10 @@ impl ChannelTable {
     }
 
     fn add(&mut self, source: u16, service: &Service, programme: &Programme, open: &OpenMux) {
-        let Some(number) = self.new_number(service, open).filter(|_| self.entries.len() < board::CHANNELS)
-        else {
+        let claim = self.claim_on(source, None).cloned();
+        let claimed = claim.as_ref().and_then(|claim| claim.number).filter(|n| self.find(*n).is_none());
+        let number = claimed.or_else(|| self.new_number(service, open));
+        let Some(number) = number.filter(|_| self.entries.len() < board::CHANNELS) else {
             if !std::mem::replace(&mut self.full, true) {
                 log::warn!(
                     "the channel table is full ({}): service {} is left out",
@@ -163,17 +170,23 @@ impl ChannelTable {
         };
         open.services.tell(service, &mut entry.guide);
         fill(&mut entry, service, programme, open);
+        claim.iter().for_each(|claim| claim.dress(&mut entry));
         log::info!("channel {number}: '{}'", entry.name);
-        let at = self.entries.partition_point(|e| e.number < number);
-        self.entries.insert(at, entry);
+        self.insert(entry);
         self.dirty = true;
+    }
+
+    /// Puts an entry where its number belongs; nobody else bears it.
+    pub(super) fn insert(&mut self, entry: Entry) {
+        let at = self.entries.partition_point(|e| e.number < entry.number);
+        self.entries.insert(at, entry);
     }
 
     /// The number for a service that is new: the one its network gives it where that is free, else the lowest free one
     /// that its network gives to no other of the mux.
     fn new_number(&self, service: &Service, open: &OpenMux) -> Option<u16> {
         let services = &open.services;
-        let free = |number: &u16| self.find(*number).is_none();
+        let free = |number: &u16| self.find(*number).is_none() && !self.is_claimed(*number);
         let own = services.lcn(service).map(|lcn| lcn.number).filter(free);
         let given = |number: &u16| {
             services.all.iter().any(|s| services.lcn(s).is_some_and(|lcn| lcn.number == *number))
@@ -186,7 +199,7 @@ impl ChannelTable {
     }
 
     /// The index of a source, which is remembered from now on.
-    fn source_of(&mut self, url: &str) -> u16 {
+    pub(super) fn source_of(&mut self, url: &str) -> u16 {
         let at = self.sources.iter().position(|s| s == url).unwrap_or_else(|| {
             self.sources.push(url.into());
             self.sources.len() - 1

@@ -15,8 +15,8 @@ pub const HELP: &str = "\
 stbcastd: lets paired phones watch this box's live television
 
 Usage:
-  stbcastd run [--listen A:P]… [--source URL]… [--state DIR] [--socket PATH]
-               [--name NAME]… [--log LEVEL] [--config FILE]
+  stbcastd run [--listen A:P]… [--source URL]… [--import FILE]… [--state DIR]
+               [--socket PATH] [--name NAME]… [--log LEVEL] [--config FILE]
   stbcastd link <number>|playlist [--ttl 1h] [--connections N] [--all]
   stbcastd channels [--all] [--json]
   stbcastd status [--json]
@@ -25,7 +25,10 @@ run starts the box, in the foreground. It ends on SIGTERM or Ctrl-C.
   --listen A:P     an address and port to serve on; may be repeated
   --source URL     a mux; may be repeated:
                      udp://[SENDER@]GROUP:PORT[?iface=NAME]
+                     rtp://[SENDER@]GROUP:PORT[?iface=NAME]
                      file:PATH[?loop][&speed=N]
+  --import FILE    a list of multicast channels with their numbers and names:
+                   M3U, Enigma2 bouquet; may be repeated
   --state DIR      where channels and keys are kept
   --socket PATH    the local socket
   --name NAME      a host name that is this box's, beside its addresses
@@ -100,7 +103,7 @@ fn run(parser: &mut lexopt::Parser) -> Result<Command, String> {
                 let path = value(parser)?;
                 settings.read(Path::new(&path)).map_err(|e| e.to_string())?;
             }
-            Arg::Long(key @ ("listen" | "source" | "state" | "socket" | "name" | "log")) => {
+            Arg::Long(key @ ("import" | "listen" | "source" | "state" | "socket" | "name" | "log")) => {
                 let key = key.to_owned();
                 settings.set(&key, &value(parser)?).map_err(|e| e.to_string())?;
             }

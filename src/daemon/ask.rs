@@ -73,6 +73,8 @@ fn mux_text(mux: &MuxLine) -> String {
         (mux.sync_losses, "losses of sync"),
         (mux.skipped_bytes, "bytes skipped"),
         (mux.dropped_datagrams, "datagrams dropped by the kernel"),
+        (mux.lost_datagrams, "datagrams lost on the way"),
+        (mux.late, "datagrams too late"),
     ];
     for (n, what) in damage.iter().filter(|(n, _)| *n > 0) {
         text += &format!(", {n} {what}");

@@ -17,6 +17,7 @@ pub(super) struct Settings {
     pub(super) state: Option<PathBuf>,
     pub(super) socket: Option<PathBuf>,
     pub(super) sources: Vec<SourceUrl>,
+    pub(super) imports: Vec<PathBuf>,
     pub(super) names: Vec<String>,
     pub(super) log: Option<LevelFilter>,
 }
@@ -40,7 +41,7 @@ impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownKey(key) => {
-                write!(f, "unknown setting '{key}'; known: listen, log, name, socket, source, state")
+                write!(f, "unknown setting '{key}'; known: import, listen, log, name, socket, source, state")
             }
             Self::Address(text) => {
                 write!(f, "listen '{text}': an address and a port, such as 192.168.1.2:8800")
@@ -78,6 +79,7 @@ impl Settings {
                 let url = value.parse().map_err(|why| SettingError::Source(value.into(), why))?;
                 push(&mut self.sources, url, "source", board::SOURCES)
             }
+            "import" => push(&mut self.imports, value.into(), "import", IMPORTS_MAX),
             "name" => {
                 let letters = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
                 if value.is_empty() || !value.bytes().all(letters) {
@@ -116,6 +118,8 @@ impl Settings {
 
 /// Bytes of the longest source URL; the channel table keeps it.
 const SOURCE_MAX: usize = 512;
+/// Lists that are read at start: a receiver has a handful of bouquets.
+const IMPORTS_MAX: usize = 64;
 /// Names of its own that a box can have.
 const NAMES_MAX: usize = 16;
 

@@ -151,5 +151,9 @@ fn mux_line(mux: &Mux) -> MuxLine {
         sync_losses: source.sync_losses,
         skipped_bytes: source.skipped_bytes,
         dropped_datagrams: source.dropped_datagrams,
+        lost_datagrams: source.lost_datagrams,
+        reordered: source.reordered,
+        late: source.late,
+        foreign_datagrams: source.foreign_datagrams,
     }
 }

@@ -7,6 +7,7 @@ mod args;
 mod ask;
 mod config;
 mod desk;
+mod imports;
 mod log_sink;
 mod main_loop;
 mod start;

@@ -16,7 +16,7 @@ use smol::LocalExecutor;
 
 use super::config::Settings;
 use super::desk::Desk;
-use super::{log_sink, main_loop};
+use super::{imports, log_sink, main_loop};
 use crate::access::{Access, LinkKey};
 use crate::api::{self, SetTopBox};
 use crate::channel::ChannelTable;
@@ -25,6 +25,7 @@ use crate::http::server::{self, Heads};
 use crate::local::server as local;
 use crate::pump::Pump;
 use crate::reactor::Reactor;
+use crate::source::SourceUrl;
 use crate::store::{Kind, Loaded, Writer, load};
 use crate::sys::random;
 use crate::tuner::Tuners;
@@ -51,9 +52,14 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
         .map_err(|e| format!("state directory {}: {e}", state.display()))?;
     let writer = Writer::new(&state).map_err(|e| format!("cannot find this program's own file: {e}"))?;
     let keys = keys(&state, &writer)?;
-    let tuners =
-        Tuners::new(settings.sources.iter().cloned()).map_err(|e| format!("memory for rings: {e}"))?;
-    let channels = channels(&state, &tuners, &writer)?;
+    let lists = imports::read(&settings.imports)?;
+    let sources = sources(settings, lists.sources);
+    if sources.is_empty() {
+        log::warn!("no source is configured: there will be no channels");
+    }
+    let tuners = Tuners::new(sources).map_err(|e| format!("memory for rings: {e}"))?;
+    let mut channels = channels(&state, &tuners, &writer)?;
+    channels.claim(lists.claims);
     let reactor = Rc::new(Reactor::new().map_err(|e| format!("reactor: {e}"))?);
     let listeners = listeners(settings)?;
     let addresses = listeners.iter().map(|l| server::bound_to(l.as_fd())).collect::<Result<Vec<_>, _>>();
@@ -70,9 +76,6 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
         pump: RefCell::new(Pump::new(board::CONNECTIONS)),
         names: settings.names.clone(),
     });
-    if settings.sources.is_empty() {
-        log::warn!("no source is configured: there will be no channels");
-    }
     for address in &addresses {
         log::info!("serving on http://{address}/");
     }
@@ -80,6 +83,22 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
     serve_http(&stb, &executor, listeners);
     serve_local(&stb, &executor, local_listener, addresses);
     main_loop::run(&stb, &executor, &writer).map_err(|e| format!("the main loop ended: {e}"))
+}
+
+/// The sources that are configured, then those of lists, each once, as many as the board has room for.
+fn sources(settings: &Settings, listed: Vec<SourceUrl>) -> Vec<SourceUrl> {
+    let mut sources: Vec<SourceUrl> = Vec::new();
+    for source in settings.sources.iter().cloned().chain(listed) {
+        if sources.contains(&source) {
+            continue;
+        }
+        if sources.len() >= board::SOURCES {
+            log::warn!("this board has room for {} sources: {source} is left out", board::SOURCES);
+            continue;
+        }
+        sources.push(source);
+    }
+    sources
 }
 
 /// The box's keys; new ones where there are none.

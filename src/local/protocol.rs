@@ -109,6 +109,14 @@ pub struct MuxLine {
     pub skipped_bytes: u64,
     /// Datagrams the kernel had no room for.
     pub dropped_datagrams: u64,
+    /// Datagrams that were lost on the way, by their RTP numbers.
+    pub lost_datagrams: u64,
+    /// Datagrams that came out of order and were put in order.
+    pub reordered: u64,
+    /// Datagrams that came too late to be put in order.
+    pub late: u64,
+    /// Datagrams of something else: forward error correction, RTCP.
+    pub foreign_datagrams: u64,
 }
 
 /// The last line of the answer to `status`: the box.
