@@ -115,6 +115,12 @@ struct Naive {
 }
 
 impl Naive {
+    /// A window ahead of all that came: where the twin does not follow.
+    fn is_jump(&self, number: u32) -> bool {
+        let end = self.held.last().map(|last| last + 1).or(self.next);
+        end.is_some_and(|end| number >= end + u32::from(WINDOW))
+    }
+
     fn push(&mut self, number: u32) {
         let next = self.next.get_or_insert(number);
         if number < *next {
@@ -164,6 +170,9 @@ proptest! {
     fn the_naive_twin_agrees((sent, _) in shuffled(60)) {
         let (mut bench, mut naive) = (Bench::default(), Naive::default());
         for number in sent {
+            if naive.is_jump(number) {
+                break;
+            }
             bench.push([number]);
             naive.push(number);
             prop_assert_eq!(&bench.out, &naive.out);
