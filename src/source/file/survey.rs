@@ -4,7 +4,7 @@ use super::guide;
 use super::pace::{Rate, step};
 use super::slots::Slots;
 use crate::source::{SourceError, url::FileSpec};
-use crate::ts::clock::Ticks27M;
+use crate::ts::clock::{Ticks27M, Ticks90k};
 use crate::ts::{PACKET, Packet, Pid};
 
 /// A file to be repeated is read whole up to this length, else its first `WHOLE` and its last `TAIL` bytes. Opening
@@ -20,7 +20,8 @@ const NEAR: u64 = 4;
 pub(super) struct Survey {
     /// Where the first packet begins.
     pub(super) start: u64,
-    /// The PID whose clock paces the file: the first that carries one.
+    /// The PID whose clock paces the file: the first that carries one. [`Pid::NULL`] where none does; the mean rate
+    /// paces the file then.
     pub(super) clock: Pid,
     /// The mean rate.
     pub(super) mean: Rate,
@@ -54,7 +55,9 @@ impl Survey {
         let start = start.ok_or_else(|| SourceError::NoTransportStream(spec.path.clone()))?;
         let mut scan = Scan::default();
         scan.read(slots, start, length.min(start + head)).map_err(failed)?;
-        let (first, head_mean) = scan.first.zip(scan.mean()).ok_or_else(no_clock)?;
+        let Some((first, head_mean)) = scan.first.zip(scan.mean()) else {
+            return scan.by_stamps(start, length.saturating_sub(start), head).ok_or_else(no_clock);
+        };
         let mut mean = head_mean;
         if let Some(tail) = tail.filter(|_| start + head < length) {
             // On a whole number of packets from the start, where the slots are unless bytes were put in or lost.
@@ -106,6 +109,8 @@ struct Scan {
     between: u64,
     /// The first date, and the packet that carries it.
     date: Option<(u64, i64)>,
+    /// The first PID with presentation times: its first and its last, each with its packet.
+    stamps: Option<(Pid, [(u64, Ticks90k); 2])>,
 }
 
 impl Scan {
@@ -128,6 +133,12 @@ impl Scan {
         if packet.pid() == Pid::TDT && self.date.is_none() {
             self.date = guide::date_of(packet).map(|date| (index, date));
         }
+        if let Some(pts) = pts_of(packet) {
+            let (pid, [_, last]) = self.stamps.get_or_insert((packet.pid(), [(index, pts); 2]));
+            if *pid == packet.pid() {
+                *last = (index, pts);
+            }
+        }
         let Some(pcr) = packet.pcr() else { return };
         let reference = Reference { index, pid: packet.pid(), pcr };
         if self.first.get_or_insert(reference).pid != reference.pid {
@@ -144,9 +155,34 @@ impl Scan {
         self.last = Some(reference);
     }
 
+    /// What can be said of a stream without clock references, by presentation times: `bytes` of which `read` were read
+    /// at most.
+    fn by_stamps(&self, start: u64, bytes: u64, read: u64) -> Option<Survey> {
+        let (_, [(first, from), (last, to)]) = self.stamps?;
+        let mean = Rate::new(to.since(from) * 300, last - first)?;
+        let packets = self.packets.saturating_mul(bytes) / bytes.min(read).max(1);
+        let into = |index| i64::try_from(mean.ticks_for(index) / Ticks27M::SECOND).unwrap_or_default();
+        Some(Survey {
+            start,
+            clock: Pid::NULL,
+            mean,
+            pass: to_stamps(mean.ticks_for(packets)) % Ticks27M::WRAP,
+            date: self.date.map(|(index, time)| time - into(index)),
+        })
+    }
+
     fn mean(&self) -> Option<Rate> {
         Rate::new(self.ticks, self.between)
     }
+}
+
+/// The presentation time of the PES packet that begins in `packet` (ISO 13818-1 §2.4.3.6), where its head is whole.
+fn pts_of(packet: Packet<'_>) -> Option<Ticks90k> {
+    let head =
+        packet.payload().first_chunk::<14>().filter(|_| packet.starts_unit() && !packet.is_scrambled())?;
+    let [0, 0, 1, stream_id, _, _, _, flags, _, stamp @ ..] = head else { return None };
+    let timed = matches!(stream_id, 0xbd | 0xc0..=0xef | 0xfd) && flags & 0x80 != 0;
+    timed.then(|| Ticks90k::from_bytes(*stamp))
 }
 
 #[cfg(test)]
@@ -208,6 +244,16 @@ mod tests {
         packets[101] = tdt(0, 1_000_000);
         packets[103] = tdt(0, 2_000_000);
         assert_eq!(survey(&packets).unwrap().date, Some(1_000_000 - 2));
+    }
+
+    #[test]
+    fn presentation_times_pace_what_has_no_clock() {
+        let mut packets = Cbr::default().packets();
+        for packet in packets.iter_mut().filter(|p| p[3] & 0x20 != 0) {
+            packet[5] &= !0x10;
+        }
+        let found = survey(&packets).unwrap();
+        assert_eq!((found.clock, found.mean.ticks_for(1), found.pass), (Pid::NULL, 5400, 200 * 5400));
     }
 
     #[test]
