@@ -105,6 +105,20 @@ fn without_a_random_access_point_nobody_waits_for_ever() {
 }
 
 #[test]
+fn a_service_whose_video_is_dead_is_heard() {
+    let feed = Feed::new(CAPACITY).unwrap();
+    let mut ring = feed.ring().borrow_mut();
+    ring.assign(&programme(Codec::H264), &identity(), Duration::ZERO);
+    for i in 0..200u8 {
+        let now = Duration::from_millis(u64::from(i) * 40);
+        let bytes = packet(AUDIO, i & 15, &[0, 0, 1, 0xc0, 0, 0, 0x80, 0, 0], None);
+        ring.push(Packet::new(&bytes).unwrap(), now);
+        let patience = Duration::from_millis(board::START_AGE_MAX_MS);
+        assert_eq!(ring.start(now).map(|rap| rap.at), (now >= patience).then_some(now));
+    }
+}
+
+#[test]
 fn a_scrambled_service_starts_where_the_indicator_says() {
     let feed = Feed::new(CAPACITY).unwrap();
     let mut ring = feed.ring().borrow_mut();

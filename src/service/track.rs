@@ -31,6 +31,8 @@ pub(super) struct Track {
     pub(super) raps: RapIndex,
     /// The access unit begun last on the main PID.
     unit: Option<Rap>,
+    /// The PES packet begun last on another PID.
+    other: Option<Rap>,
     /// When a unit was last read as a random access point, or when following began.
     read_at: Option<Duration>,
     scrambled: bool,
@@ -48,6 +50,7 @@ impl Default for Track {
             last_pcr: None,
             raps: RapIndex::default(),
             unit: None,
+            other: None,
             read_at: None,
             scrambled: false,
             counts: RingCounts::default(),
@@ -97,9 +100,10 @@ impl Track {
         self.scrambled
     }
 
-    /// The newest place where a PES packet of the main PID begins.
+    /// The newest place where a PES packet of the main PID begins; of any other where the main PID is dead.
     pub(super) fn newest_start(&self) -> Option<Rap> {
-        self.unit
+        let dead = |other: &Rap| self.unit.is_none_or(|unit| other.at >= unit.at + INDICATOR_PATIENCE);
+        self.other.filter(dead).or(self.unit)
     }
 
     /// Takes note of a packet that goes to `position`.
@@ -114,6 +118,9 @@ impl Track {
         {
             self.scrambled = packet.is_scrambled();
             self.unit = Some(Rap { pts: start.pts, ..self.place(position, now, packet, tables) });
+        }
+        if pid != self.main && packet.starts_unit() {
+            self.other = Some(self.place(position, now, packet, tables));
         }
         if let Some(slot) = self.pids.iter_mut().find(|(p, _)| *p == pid) {
             let advances = u8::from(packet.has_payload());
