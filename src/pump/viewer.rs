@@ -31,6 +31,19 @@ pub(super) struct Bench<'a> {
     pub(super) counts: &'a mut PumpCounts,
 }
 
+impl Bench<'_> {
+    /// What one who is not yet live gets: at least what came in this tick, and to catch up a part of the burst. So
+    /// nobody falls farther behind while many come at once.
+    fn allowance(&self, ring: &ServiceRing) -> usize {
+        ring.grown().saturating_add(BURST.min(*self.burst))
+    }
+
+    /// Takes what was sent beyond this tick's bytes from the burst.
+    fn spend(&mut self, ring: &ServiceRing, sent: usize) {
+        *self.burst -= sent.saturating_sub(ring.grown()).min(*self.burst);
+    }
+}
+
 /// What becomes of a viewer after its turn.
 pub(super) enum Step {
     Stay,
@@ -148,7 +161,7 @@ impl Viewer {
             // Where the place chosen is gone with part of its preamble sent, nothing can go on from there.
             return if fixed.is_some() { Err(Error::ENOLINK) } else { Ok(0) };
         };
-        let span = ring.window(rap.position, BURST.min(*bench.burst)).map_err(|_| Error::ENOLINK)?;
+        let span = ring.window(rap.position, bench.allowance(ring)).map_err(|_| Error::ENOLINK)?;
         let before = torn.len() + bench.scratch.len();
         let gone = usize::from(done);
         let first = &torn[gone.min(torn.len())..];
@@ -159,7 +172,7 @@ impl Viewer {
             let on = (total - before) as u64;
             bench.counts.skipped +=
                 if entrance == Entrance::Jump { rap.position.saturating_sub(self.position) } else { 0 };
-            *bench.burst -= usize::try_from(on).unwrap_or(0).min(*bench.burst);
+            bench.spend(ring, usize::try_from(on).unwrap_or(usize::MAX));
             self.position = rap.position + on;
             self.state = State::Streaming { live: false };
         } else {
@@ -172,12 +185,12 @@ impl Viewer {
 
     /// Sends the next span.
     fn stream(&mut self, ring: &ServiceRing, bench: &mut Bench<'_>, live: bool) -> Result<usize, Error> {
-        let most = if live { usize::MAX } else { BURST.min(*bench.burst) };
+        let most = if live { usize::MAX } else { bench.allowance(ring) };
         let span = ring.window(self.position, most).map_err(|_| Error::ENOLINK)?;
         let n = if span.is_empty() { 0 } else { nix::unistd::write(&self.socket, span)? };
         self.position += n as u64;
         if !live {
-            *bench.burst -= n;
+            bench.spend(ring, n);
             self.state = State::Streaming { live: self.position == ring.head() };
         }
         Ok(n)

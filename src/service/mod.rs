@@ -93,6 +93,8 @@ pub struct ServiceRing {
     track: Track,
     /// When it was assigned to its service.
     since: Duration,
+    /// The head when this tick's reads began.
+    tick_head: Position,
     ended: Option<Ended>,
 }
 
@@ -103,6 +105,7 @@ impl ServiceRing {
             tables: Tables::default(),
             track: Track::default(),
             since: Duration::ZERO,
+            tick_head: 0,
             ended: None,
         })
     }
@@ -151,6 +154,7 @@ impl ServiceRing {
 
     /// Before packets are pushed: writes our tables at the start, and wherever the stream's own clock does not say when.
     pub fn begin(&mut self, now: Duration) {
+        self.tick_head = self.ring.head();
         if self.tables.is_due(now, Duration::ZERO) {
             self.write_tables(now, self.track.last_pcr());
         }
@@ -159,6 +163,7 @@ impl ServiceRing {
     /// Before a read straight into the ring, where nothing can be written in between: writes our tables when after
     /// `tick` it would be too late.
     pub fn begin_in_place(&mut self, now: Duration, tick: Duration) {
+        self.tick_head = self.ring.head();
         if self.tables.is_due(now, tick) {
             self.write_tables(now, self.track.last_pcr());
         }
@@ -241,6 +246,12 @@ impl ServiceRing {
     #[must_use]
     pub fn head(&self) -> Position {
         self.ring.head()
+    }
+
+    /// Bytes that came in this tick: what every reader needs not to fall farther behind.
+    #[must_use]
+    pub fn grown(&self) -> usize {
+        usize::try_from(self.ring.head() - self.tick_head).unwrap_or(usize::MAX)
     }
 
     /// A reader farther behind than this has to jump now, while its old data is still there: the capacity less one
