@@ -1,4 +1,4 @@
-//! A service by UDP that never ends and never repeats: each elementary packet has a number of its own.
+//! A service by UDP that never ends and never repeats: each elementary packet has a number and a time of its own.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -13,6 +13,23 @@ use super::support::ts::{Packet, packets, pcr, pid, starts_unit};
 const PASS: u64 = 12;
 /// Ticks of 90 kHz in a pass.
 const PASS_TICKS: u64 = PASS * 90_000;
+
+/// Bytes of the time before the number of an elementary packet.
+const TIME: usize = 9;
+/// Where that time begins.
+const TIME_AT: usize = 180 - TIME;
+
+/// Nanoseconds of `CLOCK_MONOTONIC`.
+pub(crate) fn now() -> u64 {
+    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).expect("the clock runs");
+    u64::try_from(Duration::from(now).as_nanos()).expect("the machine did not run for 500 years")
+}
+
+/// When an elementary packet was sent, by the clock of [`now`].
+#[allow(dead_code, reason = "the bench looks at it, the load test does not")]
+pub(crate) fn sent_at(packet: &Packet) -> u64 {
+    packet[TIME_AT..TIME_AT + TIME].iter().fold(0, |n, &b| n << 7 | u64::from(b & 0x7f))
+}
 
 /// A sender with a thread of its own, until it is dropped.
 pub(crate) struct Feed {
@@ -40,6 +57,7 @@ impl Feed {
     }
 
     /// The number of the next elementary packet.
+    #[allow(dead_code, reason = "the load test asks, the bench does not")]
     pub(crate) fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }
@@ -77,26 +95,27 @@ impl Pass {
         let (mut number, mut pass) = (0, 0);
         loop {
             for (at, group) in self.packets.chunks(7).enumerate() {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
                 let due = (pass * PASS) as f64 + PASS as f64 * (at * 7) as f64 / self.packets.len() as f64;
                 let early = Duration::from_secs_f64(due).checked_sub(started.elapsed());
                 if let Some(early) = early.filter(|early| *early > Duration::from_millis(1)) {
                     thread::sleep(early);
                 }
                 let mut group = group.to_vec();
-                group.iter_mut().for_each(|packet| self.renew(packet, pass, &mut number));
+                let time = now();
+                group.iter_mut().for_each(|packet| self.renew(packet, pass, time, &mut number));
                 // Refused while the box does not listen yet.
                 let _refused = socket.send_to(group.as_flattened(), to);
                 sent.store(number, Ordering::Relaxed);
-            }
-            if stop.load(Ordering::Relaxed) {
-                return;
             }
             pass += 1;
         }
     }
 
-    /// Gives a packet the counter, the times and the number that it has in `pass`.
-    fn renew(&self, packet: &mut Packet, pass: u64, number: &mut u64) {
+    /// Gives a packet the counter, the times and the number that it has in `pass`, sent at `time`.
+    fn renew(&self, packet: &mut Packet, pass: u64, time: u64, number: &mut u64) {
         let pid = pid(packet);
         let counter = u64::from(packet[3] & 15) + pass * self.counts[usize::from(pid)];
         packet[3] = packet[3] & 0xf0 | counter.to_le_bytes()[0] & 15;
@@ -113,10 +132,16 @@ impl Pass {
         if starts_unit(packet) {
             put_pts(&mut packet[payload + 9..payload + 14], pass * PASS_TICKS);
         }
-        for (i, byte) in packet[180..].iter_mut().rev().enumerate() {
-            *byte = 0x80 | (*number >> (7 * i)).to_le_bytes()[0] & 0x7f;
-        }
+        put_sevens(&mut packet[TIME_AT..TIME_AT + TIME], time);
+        put_sevens(&mut packet[180..], *number);
         *number += 1;
+    }
+}
+
+/// Writes `value` seven bits a byte, high bits set, so that it does not look like a start code.
+fn put_sevens(field: &mut [u8], value: u64) {
+    for (i, byte) in field.iter_mut().rev().enumerate() {
+        *byte = 0x80 | (value >> (7 * i)).to_le_bytes()[0] & 0x7f;
     }
 }
 

@@ -3,9 +3,6 @@
 use std::fmt;
 use std::fs;
 
-/// Ticks a second of the times in `/proc`: the same on every architecture the box runs on (proc(5), time(7)).
-const TICKS: f64 = 100.0;
-
 /// Taken so far; or, by [`Usage::since`], taken in between.
 #[derive(Debug)]
 pub(crate) struct Usage {
@@ -18,15 +15,20 @@ pub(crate) struct Usage {
 impl Usage {
     pub(crate) fn of(pid: u32) -> Self {
         let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).expect("the box runs");
-        let stat = read("stat");
-        // Behind the name, which is in brackets: utime and stime are the 14th and 15th field of all.
-        let fields: Vec<&str> = stat[stat.rfind(')').unwrap() + 2..].split(' ').collect();
-        let ticks: f64 = fields[11..13].iter().map(|field| field.parse::<f64>().unwrap()).sum();
+        // The time on a processor of each thread, in nanoseconds: /proc/PID/stat counts hundredths of a second.
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("the box runs");
+        let mut threads = 0;
+        let nanoseconds: u64 = tasks
+            .map(|task| {
+                threads += 1;
+                let stat = fs::read_to_string(task.unwrap().path().join("schedstat"));
+                stat.expect("a thread runs").split(' ').next().unwrap().parse::<u64>().unwrap()
+            })
+            .sum();
         let pss = read("smaps_rollup");
         let pss = pss.lines().find_map(|line| line.strip_prefix("Pss:")).unwrap();
         let kilobytes: u64 = pss.trim().trim_end_matches(" kB").parse().unwrap();
-        let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("the box runs").count();
-        Self { cpu_seconds: ticks / TICKS, threads, memory: kilobytes << 10 }
+        Self { cpu_seconds: nanoseconds as f64 / 1e9, threads, memory: kilobytes << 10 }
     }
 
     pub(crate) fn since(&self, before: &Self) -> Self {
