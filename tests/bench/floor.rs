@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use stbcast::board::RING_BYTES;
 use stbcast::ring::{Position, Ring};
-use stbcast::sys::datagram::{BATCH, receive};
+use stbcast::sys::datagram::{BATCH, Edges, Lead, receive};
 
 use super::server::{HEAD, LIFETIME, hold};
 
@@ -27,12 +27,13 @@ pub(crate) fn serve(from: SocketAddr, tick: Duration) -> io::Result<()> {
     println!("{}", listener.local_addr()?);
     let mut ring = Ring::new(RING_BYTES)?;
     let mut clients = Vec::new();
+    let mut edges = Edges::default();
     let mut due = Instant::now();
     let end = due + LIFETIME;
     while due < end {
         due += tick;
         thread::sleep(due.saturating_duration_since(Instant::now()));
-        fill(&input, &mut ring)?;
+        fill(&input, &mut ring, &mut edges)?;
         clients.retain_mut(|client: &mut Client| client.send(&ring));
         while let Ok((stream, _)) = listener.accept() {
             clients.push(Client::welcome(stream, ring.head())?);
@@ -42,16 +43,17 @@ pub(crate) fn serve(from: SocketAddr, tick: Duration) -> io::Result<()> {
 }
 
 /// Takes all that has come.
-fn fill(input: &UdpSocket, ring: &mut Ring) -> io::Result<()> {
+fn fill(input: &UdpSocket, ring: &mut Ring, edges: &mut Edges) -> io::Result<()> {
     loop {
         let room = ring.room(BATCH * SLOT);
-        let got = receive(input.as_fd(), room, SLOT)?;
+        let got = receive(input.as_fd(), room, SLOT, edges, Lead::InSlot)?;
         let mut filled = 0;
         for (i, datagram) in got.datagrams.iter().enumerate() {
+            let len = datagram.len.min(SLOT);
             if filled != i * SLOT {
-                room.copy_within(i * SLOT..i * SLOT + datagram.len, filled); // behind a short one
+                room.copy_within(i * SLOT..i * SLOT + len, filled); // behind a short one
             }
-            filled += datagram.len;
+            filled += len;
         }
         ring.commit(filled);
         if got.datagrams.len() < BATCH {
