@@ -134,7 +134,7 @@ impl Scan {
             self.date = guide::date_of(packet).map(|date| (index, date));
         }
         if let Some(pts) = pts_of(packet) {
-            let (pid, [_, last]) = self.stamps.get_or_insert((packet.pid(), [(index, pts); 2]));
+            let (pid, [_, last]) = self.stamps.get_or_insert_with(|| (packet.pid(), [(index, pts); 2]));
             if *pid == packet.pid() {
                 *last = (index, pts);
             }
