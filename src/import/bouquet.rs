@@ -14,7 +14,7 @@
 use std::collections::BTreeMap;
 
 use super::dvb::{Delivery, DvbService, Triple};
-use super::lamedb::{self, hex16};
+use super::lamedb::hex16;
 use super::lines::Line;
 use super::{Culprit, Import, Imported, ImportedSource, Refusal};
 use crate::ts::service_info::{Name, ServiceKind};
@@ -68,7 +68,7 @@ fn service(
         find(reference, &fields, known).and_then(|at| place.give(at, import))
     } else {
         let service_type = fields.get(2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        place.add(path, service_type.map(lamedb::kind), import)
+        place.add(path, service_type.map(ServiceKind::of), import)
     };
     taken.unwrap_or_else(|why| {
         import.refuse(line, why);

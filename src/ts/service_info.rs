@@ -67,7 +67,9 @@ impl ServiceKind {
         }
     }
 
-    const fn of(service_type: u8) -> Self {
+    /// The kind of a `service_type`.
+    #[must_use]
+    pub const fn of(service_type: u8) -> Self {
         match service_type {
             0x02 | 0x07 | 0x0a => Self::Radio,
             0x01 | 0x04..=0x06 | 0x11..=0x20 => Self::Television,

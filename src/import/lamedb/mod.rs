@@ -156,17 +156,8 @@ impl Reference {
         Some(Self {
             service_id: hex16(sid).filter(|sid| *sid != 0)?,
             transponder: (u32::from_str_radix(namespace, 16).ok()?, hex16(stream)?, hex16(network)?),
-            kind: kind(service_type.parse().ok()?),
+            kind: ServiceKind::of(service_type.parse().ok()?),
         })
-    }
-}
-
-/// What kind of service it is (EN 300 468 table 89).
-pub(super) const fn kind(service_type: u8) -> ServiceKind {
-    match service_type {
-        0x02 | 0x07 | 0x0a => ServiceKind::Radio,
-        0x01 | 0x04..=0x06 | 0x11..=0x20 => ServiceKind::Television,
-        _ => ServiceKind::Data,
     }
 }
 
