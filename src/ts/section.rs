@@ -70,7 +70,8 @@ impl<'a> Section<'a> {
 }
 
 /// Bytes of the section that begins at `bytes[0]`, header and CRC included; `None` before its third byte.
-fn section_length(bytes: &[u8]) -> Option<usize> {
+#[must_use]
+pub fn section_length(bytes: &[u8]) -> Option<usize> {
     bytes.get(1..3).map(|b| 3 + (usize::from(b[0] & 0x0f) << 8 | usize::from(b[1])))
 }
 

@@ -11,7 +11,7 @@ use crate::service::{Ended, Feed, Identity, READ_MAX};
 use crate::source::{Input, Now, SourceCounts, SourceError, SourceUrl};
 use crate::ts::event::EIT_PF_ACTUAL;
 use crate::ts::psi::{Kind, Programme};
-use crate::ts::section::Section;
+use crate::ts::section::{Section, section_length};
 use crate::ts::service_info::{Name, ServiceKind};
 use crate::ts::{PACKET, Pid};
 use crate::{board, demux};
@@ -308,9 +308,7 @@ impl OpenMux {
                 .is_some()
         });
         let mut rest = &passed[..];
-        while let Some(length) =
-            rest.get(1..3).map(|b| 3 + (usize::from(b[0] & 0x0f) << 8 | usize::from(b[1])))
-        {
+        while let Some(length) = section_length(rest) {
             let Some((bytes, later)) = rest.split_at_checked(length) else { break };
             if let Some(section) = Section::new(bytes) {
                 ring.write_section(pid_of(section), section);
