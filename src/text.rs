@@ -28,39 +28,21 @@ impl<const N: usize> CleanText<N> {
     /// of a string without one.
     #[must_use]
     pub fn from_dvb(bytes: &[u8], unmarked: Unmarked) -> Self {
-        match (bytes.split_first(), unmarked) {
-            // Table 0x14 is a part of ISO 10646, two bytes a character, and not the code that is called Big5.
-            (Some((0x14, pairs)), _) => {
-                let units = pairs.as_chunks().0.iter().map(|pair| u16::from_be_bytes(*pair));
-                let chars = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER));
-                Self::gather(chars.filter_map(uncontrolled))
-            }
-            (Some((0x20.., _)), Unmarked::Gbk) => {
-                let text = GBK.decode_without_bom_handling(bytes).0;
-                Self::gather(text.chars().filter_map(uncontrolled))
-            }
-            (Some((0x20.., _)), Unmarked::Utf8) => match utf8(bytes) {
-                Some(text) => Self::gather(text.chars().filter_map(uncontrolled)),
-                None => Self::new(&DvbText::new(bytes).decode()),
-            },
-            _ => Self::new(&DvbText::new(bytes).decode()),
-        }
+        Self::from_dvb_parts([bytes], unmarked)
+    }
+
+    /// The same of a text that was cut into several DVB strings, each with a selector of its own.
+    #[must_use]
+    pub fn from_dvb_parts<'b>(parts: impl IntoIterator<Item = &'b [u8]>, unmarked: Unmarked) -> Self {
+        let mut gathered = Gathered::default();
+        parts.into_iter().for_each(|part| gathered.decode(part, unmarked));
+        gathered.finish()
     }
 
     fn gather(chars: impl Iterator<Item = char>) -> Self {
-        let mut clean = String::new();
-        for c in chars {
-            let c = if c.is_whitespace() { ' ' } else { c };
-            let needless = c == ' ' && (clean.is_empty() || clean.ends_with(' '));
-            let harmful = c.is_control() || is_bidi_control(c);
-            if !harmful && !needless && clean.push(c).is_err() {
-                break;
-            }
-        }
-        while clean.ends_with(' ') {
-            clean.pop();
-        }
-        Self(clean)
+        let mut gathered = Gathered::default();
+        gathered.extend(chars);
+        gathered.finish()
     }
 
     /// The text.
@@ -73,6 +55,54 @@ impl<const N: usize> CleanText<N> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// Clean text under way.
+#[derive(Default)]
+struct Gathered<const N: usize> {
+    clean: String<N>,
+    full: bool,
+}
+
+impl<const N: usize> Gathered<N> {
+    fn decode(&mut self, bytes: &[u8], unmarked: Unmarked) {
+        match (bytes.split_first(), unmarked) {
+            // Table 0x14 is a part of ISO 10646, two bytes a character, and not the code that is called Big5.
+            (Some((0x14, pairs)), _) => {
+                let units = pairs.as_chunks().0.iter().map(|pair| u16::from_be_bytes(*pair));
+                let chars = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER));
+                self.extend(chars.filter_map(uncontrolled));
+            }
+            (Some((0x20.., _)), Unmarked::Gbk) => {
+                let text = GBK.decode_without_bom_handling(bytes).0;
+                self.extend(text.chars().filter_map(uncontrolled));
+            }
+            (Some((0x20.., _)), Unmarked::Utf8) => match utf8(bytes) {
+                Some(text) => self.extend(text.chars().filter_map(uncontrolled)),
+                None => self.extend(DvbText::new(bytes).decode().chars()),
+            },
+            _ => self.extend(DvbText::new(bytes).decode().chars()),
+        }
+    }
+
+    fn extend(&mut self, chars: impl Iterator<Item = char>) {
+        for c in chars {
+            let c = if c.is_whitespace() { ' ' } else { c };
+            let needless = c == ' ' && (self.clean.is_empty() || self.clean.ends_with(' '));
+            let harmful = c.is_control() || is_bidi_control(c);
+            self.full = self.full || !harmful && !needless && self.clean.push(c).is_err();
+            if self.full {
+                return;
+            }
+        }
+    }
+
+    fn finish(mut self) -> CleanText<N> {
+        while self.clean.ends_with(' ') {
+            self.clean.pop();
+        }
+        CleanText(self.clean)
     }
 }
 
@@ -200,6 +230,17 @@ mod tests {
         assert_eq!(decoded("1400410042e0860043e0870044e08a0045", Unmarked::Iso6937), "ABCD E");
         assert_eq!(decoded("41ee828642ee828743ee828a44", Unmarked::Utf8), "ABC D");
         assert_eq!(Unmarked::named("none"), Unmarked::Iso6937);
+    }
+
+    #[test]
+    fn parts_are_joined_as_they_were_cut() {
+        let joined = |parts: &[&[u8]]| CleanText::<16>::from_dvb_parts(parts.iter().copied(), Unmarked::Gbk);
+        assert_eq!(joined(&[b" one ", b"\x15tw\xc3\xb6", b"", b"  end "]).as_str(), "one twö end");
+        assert_eq!(joined(&[b"twelve bytes", b" and a wide one"]).as_str(), "twelve bytes and");
+        assert_eq!(
+            joined(&["0123456789abcde".as_bytes(), b"\x15\xc3\xb6", b"f"]).as_str(),
+            "0123456789abcde"
+        );
     }
 
     const TABLES: [(&str, &str); 18] = [
