@@ -1,23 +1,19 @@
-//! What the EIT says of the present and the following event of a service, and what time it is by the stream's own
-//! clock (EN 300 468 §5.2.4 to §5.2.6).
+//! What the EIT says of the present and the following event of a service (EN 300 468 §5.2.4).
 
 use std::time::Duration;
 
 use broadcast_common::Parse;
-use broadcast_common::time::decode_bcd_duration;
 use dvb_si::descriptors::short_event::ShortEventDescriptor;
 use dvb_si::descriptors::{AnyDescriptor, DescriptorLoop};
 use dvb_si::tables::eit::EitSection;
 
 use super::psi::Language;
 use super::section::Section;
+use super::time::{StreamTime, utc};
 use crate::text::{CleanText, Unmarked};
 
 /// `table_id` of present/following events of the mux it is on.
 pub const EIT_PF_ACTUAL: u8 = 0x4e;
-/// `table_id` of the time and date table, and of the time offset table, which begins like it.
-const TDT: u8 = 0x70;
-const TOT: u8 = 0x73;
 /// An event is shown for so long after its end: schedules slip.
 const STALE: Duration = Duration::from_secs(5 * 60);
 
@@ -89,41 +85,6 @@ impl Guide {
     }
 }
 
-/// What time it was in a stream, at a time of the box.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StreamTime {
-    /// Seconds since 1970-01-01 UTC, as the stream says.
-    utc: u64,
-    /// When it said so.
-    heard: Duration,
-}
-
-impl StreamTime {
-    /// Reads a TDT or TOT that came at `now`.
-    #[must_use]
-    pub fn parse(section: Section<'_>, now: Duration) -> Option<Self> {
-        let bytes = section.bytes().get(3..)?.first_chunk()?;
-        let is_time = matches!(section.table_id(), TDT | TOT);
-        Some(Self { utc: utc(*bytes).filter(|_| is_time)?, heard: now })
-    }
-
-    /// What time it is in the stream at `now`.
-    #[must_use]
-    pub fn at(&self, now: Duration) -> u64 {
-        self.utc.saturating_add(now.saturating_sub(self.heard).as_secs())
-    }
-}
-
-/// 16 bits of modified Julian date and six BCD digits, in seconds since 1970-01-01 (EN 300 468 Annex C). `None` where
-/// it is undefined (all ones), no time of day, or before 1970.
-fn utc([mjd_high, mjd_low, time @ ..]: [u8; 5]) -> Option<u64> {
-    const MJD_1970: u16 = 40_587;
-    const DAY: u64 = 86_400;
-    let day = u16::from_be_bytes([mjd_high, mjd_low]).checked_sub(MJD_1970)?;
-    let second = decode_bcd_duration(time)?.as_secs();
-    (second < DAY).then(|| u64::from(day) * DAY + second)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::section::{CRC, with_body};
@@ -172,11 +133,10 @@ mod tests {
     }
 
     #[test]
-    fn the_stream_s_time_goes_on() {
+    fn what_is_over_for_long_is_not_shown() {
         let tdt = [&[0x70, 0x70, 5][..], &START.0].concat();
         let at = |seconds| Duration::from_secs(seconds);
         let time = StreamTime::parse(Section::new(&tdt).unwrap(), at(100)).unwrap();
-        assert_eq!([at(100), at(160), at(90)].map(|now| time.at(now)), [START.1, START.1 + 60, START.1]);
         let event = |start| Event {
             id: 1,
             start,
@@ -190,9 +150,6 @@ mod tests {
         guide.time = Some(time);
         let shown = |now| guide.at(at(now)).map(|event| event.is_some());
         assert_eq!([460, 461, 520, 521].map(shown), [[true; 2], [false, true], [false, true], [false; 2]]);
-        for bad in [[0xff; 5], [0xc0, 0x79, 0x24, 0, 0], [0, 0, 0, 0, 0], [0xc0, 0x79, 0, 0x6a, 0]] {
-            assert_eq!(utc(bad), None, "{bad:?}");
-        }
     }
 
     proptest::proptest! {
@@ -203,7 +160,6 @@ mod tests {
             if let Some(event) = Event::first(section, Unmarked::Gbk) {
                 let _ = event.is_stale(u64::MAX);
             }
-            let _ = StreamTime::parse(section, Duration::ZERO);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The transport stream as bytes and as meaning (ISO 13818-1, EN 300 468): packets, sections, PSI, clocks.
 //!
-//! Owns the formats. Knows nothing of sources, rings, time of day or clients: bytes in, values out.
+//! Owns the formats. Knows nothing of sources, rings or clients, nor what time it is: bytes in, values out.
 
 pub mod clock;
 pub mod event;
@@ -10,5 +10,6 @@ pub mod packetise;
 pub mod psi;
 pub mod section;
 pub mod service_info;
+pub mod time;
 
 pub use packet::{PACKET, Packet, Pid};

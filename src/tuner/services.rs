@@ -7,11 +7,12 @@ use heapless::Vec;
 use crate::board;
 use crate::text::Unmarked;
 use crate::ts::Pid;
-use crate::ts::event::{Event, Guide, StreamTime};
+use crate::ts::event::{Event, Guide};
 use crate::ts::network::{Lcn, LcnKind, NIT_ACTUAL, Numbers};
 use crate::ts::psi::{Pat, Programme};
 use crate::ts::section::{Section, Taken};
 use crate::ts::service_info::{SDT_ACTUAL, Sdt, ServiceInfo};
+use crate::ts::time::StreamTime;
 
 /// A table that did not come within this time of the programmes is not waited for any longer.
 const PATIENCE: Duration = Duration::from_secs(4);
