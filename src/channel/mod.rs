@@ -14,7 +14,7 @@ use crate::board;
 use crate::sys::clock;
 use crate::ts::event::Guide;
 use crate::ts::psi::{Codec, Language, SECTION_KEPT};
-use crate::ts::service_info::{Name, ServiceKind};
+use crate::ts::service_info::{Name, ServiceKind, ServiceTriple};
 use crate::tuner::{Known, Lease, LeaseError, MuxId, Tuners};
 
 mod claim;
@@ -24,17 +24,6 @@ mod table;
 pub use claim::Claim;
 pub use record::RecordError;
 pub use table::ChannelTable;
-
-/// What identifies a service everywhere (EN 300 468 §5.2.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceTriple {
-    /// `original_network_id`.
-    pub original_network_id: u16,
-    /// `transport_stream_id`.
-    pub transport_stream_id: u16,
-    /// `service_id`.
-    pub service_id: u16,
-}
 
 /// One elementary stream, as lists show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -85,10 +85,10 @@ fn take<'a, T: Deserialize<'a>>(rest: &mut &'a [u8]) -> Result<T, RecordError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ComponentEntry, ServiceTriple};
+    use super::super::ComponentEntry;
     use super::*;
     use crate::ts::psi::Codec;
-    use crate::ts::service_info::{Name, ServiceKind};
+    use crate::ts::service_info::{Name, ServiceKind, ServiceTriple};
 
     fn entry(number: u16) -> Entry {
         Entry {

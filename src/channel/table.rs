@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use super::{
-    Available, Channel, ChannelError, Claim, ComponentEntry, Entry, RecordError, Renamed, ServiceTriple,
-    Wanted, record,
+    Available, Channel, ChannelError, Claim, ComponentEntry, Entry, RecordError, Renamed, Wanted, record,
 };
 use crate::board;
 use crate::ts::event::Guide;
 use crate::ts::psi::{Kind, Programme};
-use crate::ts::service_info::{Name, ServiceKind};
+use crate::ts::service_info::{Name, ServiceKind, ServiceTriple};
 use crate::tuner::services::Service;
 use crate::tuner::{Identity, Known, MuxId, OpenMux, Tuners};
 

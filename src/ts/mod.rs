@@ -2,7 +2,9 @@
 //!
 //! Owns the formats. Knows nothing of sources, rings or clients, nor what time it is: bytes in, values out.
 
+pub mod bouquet;
 pub mod clock;
+pub mod eit;
 pub mod event;
 pub mod network;
 pub mod packet;

@@ -1,4 +1,4 @@
-//! What the NIT says of the numbers of a mux's services: logical channel descriptors, which are private to those who
+//! What the NIT, or a BAT, says of the numbers of a mux's services: logical channel descriptors, which are private to those who
 //! agreed on them and differ by the specifier that stands before them.
 
 use broadcast_common::Parse;
@@ -31,7 +31,7 @@ pub enum LcnKind {
     HdSimulcast,
 }
 
-/// The numbers that one section of a NIT gives to the services of one mux.
+/// The numbers that one section of a NIT, or of a BAT, gives to the services of one mux.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Numbers(Vec<(u16, LcnKind, Lcn), NUMBERS>);
 
@@ -40,14 +40,19 @@ impl Numbers {
     #[must_use]
     pub fn parse(section: Section<'_>, transport_stream_id: u16) -> Option<Self> {
         let nit = NitSection::parse(section.bytes()).ok()?;
+        let muxes = nit.transport_streams.iter().filter(|mux| mux.transport_stream_id == transport_stream_id);
+        Some(Self::of(muxes.map(|mux| &mux.descriptors)))
+    }
+
+    /// The numbers in the descriptors of a mux, of a NIT or a BAT.
+    pub(super) fn of<'d>(muxes: impl Iterator<Item = &'d DescriptorLoop<'d>>) -> Self {
         let mut numbers = Self::default();
-        let own = |id: u16| id == transport_stream_id;
-        for mux in nit.transport_streams.iter().filter(|mux| own(mux.transport_stream_id)) {
+        for descriptors in muxes {
             // NorDig §12.2.9: who reads version 2 does not look at version 1.
-            numbers.take(&mux.descriptors, |layout| layout == Layout::NordigV2);
-            numbers.take(&mux.descriptors, |layout| layout != Layout::NordigV2);
+            numbers.take(descriptors, |layout| layout == Layout::NordigV2);
+            numbers.take(descriptors, |layout| layout != Layout::NordigV2);
         }
-        Some(numbers)
+        numbers
     }
 
     /// The number of a service.

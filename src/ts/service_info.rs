@@ -19,6 +19,17 @@ const SERVICES: usize = 100;
 /// A name as lists show it. EN 300 468 sets no limit below 255 bytes; names on air stay below 30 characters.
 pub type Name = CleanText<64>;
 
+/// What identifies a service everywhere (EN 300 468 §5.2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ServiceTriple {
+    /// `original_network_id`.
+    pub original_network_id: u16,
+    /// `transport_stream_id`.
+    pub transport_stream_id: u16,
+    /// `service_id`.
+    pub service_id: u16,
+}
+
 /// One section of an SDT.
 #[derive(Clone, Debug)]
 pub struct Sdt {
@@ -43,6 +54,8 @@ pub struct ServiceInfo {
     pub kind: ServiceKind,
     /// `EIT_present_following_flag`: the mux tells the service's present and following events.
     pub has_events: bool,
+    /// `EIT_schedule_flag`: the mux tells the service's schedule.
+    pub has_schedule: bool,
     /// `free_CA_mode`: the service is under a conditional access system.
     pub scrambled: bool,
 }
@@ -93,6 +106,7 @@ impl Sdt {
                 provider: described.map_or_else(Name::default, |d| name(d.provider_name)),
                 kind: described.map_or(ServiceKind::Television, |d| ServiceKind::of(d.service_type.to_u8())),
                 has_events: service.eit_present_following_flag,
+                has_schedule: service.eit_schedule_flag,
                 scrambled: service.free_ca_mode,
             }
         });
