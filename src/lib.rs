@@ -5,7 +5,7 @@
 //! ```text
 //!   data     source ─▶ demux ─▶ service ─▶ pump ─▶ socket
 //!   control  http ─▶ api ─▶ access ─▶ channel ─▶ tuner
-//!   ground   ts   rap   ring   text   reactor   store   board   sys
+//!   ground   ts   rap   ring   guide   text   reactor   store   board   sys
 //! ```
 //!
 //! No arrow runs back; `tests/layering.rs` holds who may use whom. All of the box runs on one thread that sleeps only
@@ -24,6 +24,7 @@
 //! | [`channel`] | the channel table | who asks |
 //! | [`import`] | programme lists of other systems, as entries | the channel table, files |
 //! | [`tuner`] | open muxes, the pool of rings, leases | channels, people |
+//! | [`guide`] | events and bouquets in fixed memory, what was read of their tables | muxes, channels, who asks |
 //! | [`ts`] | packets, sections, tables, clocks as bytes and values | everything above |
 //! | [`rap`] | where a decoder can start, per codec | rings |
 //! | [`ring`] | memory with positions | what is in it |
@@ -45,6 +46,7 @@ pub mod board;
 pub mod channel;
 pub mod daemon;
 pub mod demux;
+pub mod guide;
 pub mod http;
 pub mod import;
 pub mod local;

@@ -14,6 +14,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ring", &["sys"]),
     ("ts", &["text"]),
     ("rap", &["ts"]),
+    // filled by `tuner` with what muxes tell, shown by `api`; below both, so that it stays what the tables say
+    ("guide", &["text", "ts"]),
     ("reactor", &["sys"]),
     ("store", &["reactor"]),
     // data: source ─▶ demux ─▶ service ─▶ pump

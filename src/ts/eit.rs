@@ -91,7 +91,12 @@ impl EitHead {
             section: number,
             last_section,
             segment_last,
-            last_table: head[13] & 0x0f,
+            // Some fill in a table of another kind.
+            last_table: if head[13] & 0xf0 == id & 0xf0 {
+                (head[13] & 0x0f).max(id & 0x0f)
+            } else {
+                id & 0x0f
+            },
         })
     }
 }
