@@ -20,6 +20,9 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("services_per_mux", "usize", "Services of one mux, 1 to 64."),
     ("channels", "usize", "Entries of the channel table, at most 4096."),
     ("components", "usize", "Elementary streams of one service, at most 16."),
+    ("guide_events", "usize", "Events of the programme guide, of all channels together; 64 bytes each."),
+    ("guide_text_bytes", "usize", "Bytes of the texts of these events, in blocks of 64."),
+    ("bouquets", "usize", "Bouquets whose names are kept, at most 255."),
     ("connections", "usize", "Terminals connected at one time, streams included."),
     ("connections_per_source", "usize", "Connections from one address."),
     ("heads", "usize", "Requests whose head is being read or answered at one time."),
@@ -128,6 +131,11 @@ fn check(facts: &BTreeMap<String, Value>) -> Result<(), String> {
     rule(n("services_per_mux") <= 64, "services_per_mux: at most 64".into())?;
     rule(n("components") <= 16, "components: at most 16".into())?;
     rule(n("channels") <= 4096, "channels: at most 4096".into())?;
+    rule(n("bouquets") <= 255, "bouquets: at most 255".into())?;
+    rule(
+        n("guide_text_bytes") >= 8192,
+        "guide_text_bytes: below 8192 the longest event does not fit".into(),
+    )?;
     rule(n("head_bytes") >= 1024, "head_bytes: a browser's head needs 1024".into())?;
     rule(n("heads") <= n("connections"), "heads: more than connections".into())?;
     rule(n("scan_timeout_ms") >= 6000, "scan_timeout_ms: a NIT may take 5 s, and must come before".into())?;

@@ -29,6 +29,8 @@ pub struct DemuxCounts {
     pub malformed: u64,
     /// Sections refused for their CRC or length.
     pub broken_sections: u64,
+    /// Sections that nobody can read: they are scrambled.
+    pub scrambled_sections: u64,
 }
 
 /// The filters of one open mux.
@@ -104,8 +106,11 @@ impl Demux {
         let pmts = self.pmts.iter().map(|(_, filter)| filter.counts());
         let tables =
             [self.pat.counts(), self.nit.counts(), self.sdt.counts(), self.tdt.counts(), self.eit.counts()];
-        let broken = pmts.chain(tables).map(|c| u64::from(c.broken)).sum();
-        DemuxCounts { broken_sections: broken, ..self.counts }
+        pmts.chain(tables).fold(self.counts, |all, of| DemuxCounts {
+            broken_sections: all.broken_sections + u64::from(of.broken),
+            scrambled_sections: all.scrambled_sections + u64::from(of.scrambled),
+            ..all
+        })
     }
 
     /// Filters the PMTs on these PIDs from now on, and no others. Those filtered already go on undisturbed.

@@ -24,19 +24,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("service", &["board", "rap", "ring", "ts"]),
     ("pump", &["ring", "service", "sys", "ts"]),
     // control: http ─▶ api ─▶ access ─▶ channel ─▶ tuner
-    ("tuner", &["board", "demux", "service", "source", "text", "ts"]),
+    ("tuner", &["board", "demux", "guide", "service", "source", "text", "ts"]),
     ("channel", &["board", "import", "sys", "ts", "tuner"]),
     ("import", &["source", "text", "ts"]),
     ("access", &["channel", "sys"]),
     ("http", &["board", "reactor", "sys"]),
-    ("api", &["access", "channel", "http", "pump", "reactor", "sys", "ts", "tuner"]),
+    ("api", &["access", "channel", "guide", "http", "pump", "reactor", "sys", "text", "ts", "tuner"]),
     ("local", &["board", "reactor", "sys"]),
     // programs
     (
         "daemon",
         &[
-            "access", "api", "board", "channel", "demux", "http", "import", "local", "pump", "reactor",
-            "source", "store", "sys", "tuner",
+            "access", "api", "board", "channel", "demux", "guide", "http", "import", "local", "pump",
+            "reactor", "source", "store", "sys", "text", "tuner",
         ],
     ),
     ("terminal", &["ts"]),

@@ -9,10 +9,13 @@ use serde::ser::{SerializeSeq, Serializer};
 
 use super::{SetTopBox, credentials, reply};
 use crate::channel::{Available, Entry};
+use crate::guide::{Epg, Listed};
 use crate::http::request::encode;
 use crate::http::{Exchange, Request};
 use crate::sys::clock;
-use crate::ts::event::Event;
+use crate::ts::eit::Facts;
+use crate::ts::event::{Event, Title};
+use crate::ts::service_info::ServiceTriple;
 
 /// A channel as the list shows it.
 #[derive(Serialize)]
@@ -26,17 +29,21 @@ pub struct ChannelView<'a> {
     components: Components<'a>,
     available: &'a str,
     stream: String<256>,
-    now: Option<EventView<'a>>,
-    next: Option<EventView<'a>>,
+    bouquets: Bouquets<'a>,
+    now: Option<EventView>,
+    next: Option<EventView>,
 }
 
 /// An event of the guide: its times are seconds, and since 1970-01-01 UTC.
 #[derive(Serialize)]
-struct EventView<'a> {
-    title: &'a str,
+struct EventView {
+    title: Title,
     start: u64,
     duration: u64,
 }
+
+/// The names of the bouquets it is in.
+struct Bouquets<'a>(&'a Epg, ServiceTriple);
 
 /// The components as `{pid, codec, language}`.
 struct Components<'a>(&'a Entry);
@@ -72,13 +79,8 @@ pub fn stream_path(entry: &Entry) -> String<256> {
 impl<'a> ChannelView<'a> {
     /// How `entry` is shown.
     #[must_use]
-    pub fn of(entry: &'a Entry, available: Available) -> Self {
-        let view = |e: &'a Event| EventView {
-            title: e.title.as_str(),
-            start: e.start,
-            duration: e.duration.as_secs(),
-        };
-        let [now, next] = entry.guide.at(clock::boot()).map(|event| event.map(view));
+    pub fn of(entry: &'a Entry, available: Available, epg: &'a Epg) -> Self {
+        let [now, next] = now_and_next(entry, epg);
         Self {
             number: entry.number,
             name: entry.name.as_str(),
@@ -89,9 +91,51 @@ impl<'a> ChannelView<'a> {
             components: Components(entry),
             available: available.name(),
             stream: stream_path(entry),
+            bouquets: Bouquets(epg, entry.service),
             now,
             next,
         }
+    }
+}
+
+/// What is on: as the service's mux told last, and where that is long ago, as its schedule has it.
+fn now_and_next(entry: &Entry, epg: &Epg) -> [Option<EventView>; 2] {
+    let boot = clock::boot();
+    let told = entry.guide.at(boot).map(|event| event.map(EventView::of));
+    let Some(time) = entry.guide.time.map(|time| time.at(boot)).filter(|_| told.iter().any(Option::is_none))
+    else {
+        return told;
+    };
+    let scheduled = |wanted: &dyn Fn(&Facts) -> bool| {
+        epg.events(entry.service)
+            .find(|event| wanted(event.facts()))
+            .map(|event| EventView::scheduled(&event))
+    };
+    let [present, following] = told;
+    let present = present.or_else(|| scheduled(&|e| u64::from(e.start) <= time && time < e.end()));
+    let end = present.as_ref().map_or(time, |event| event.start + event.duration);
+    let following = following.or_else(|| scheduled(&|e| u64::from(e.start) >= end.max(time)));
+    [present, following]
+}
+
+impl EventView {
+    fn of(event: &Event) -> Self {
+        Self { title: event.title.clone(), start: event.start, duration: event.duration.as_secs() }
+    }
+
+    fn scheduled(event: &Listed<'_>) -> Self {
+        let facts = event.facts();
+        let title = Title::new(event.title().as_str());
+        Self { title, start: facts.start.into(), duration: facts.duration.into() }
+    }
+}
+
+impl Serialize for Bouquets<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(epg, service) = self;
+        let mut list = serializer.serialize_seq(Some(epg.bouquets(*service).count()))?;
+        epg.bouquets(*service).try_for_each(|name| list.serialize_element(name))?;
+        list.end()
     }
 }
 
@@ -140,11 +184,13 @@ impl SetTopBox {
         let channels = self.channels.borrow();
         let entry = channels.get(index)?;
         let available = channels.availability(entry, &self.tuners.borrow());
+        let guide = self.guide.borrow();
         if !all && available == Available::No {
             return Some(Vec::new());
         }
         let mut json = vec![0; 4096];
-        let length = serde_json_core::to_slice(&ChannelView::of(entry, available), &mut json).unwrap_or(0);
+        let length =
+            serde_json_core::to_slice(&ChannelView::of(entry, available, &guide), &mut json).unwrap_or(0);
         json.truncate(length);
         Some(json)
     }

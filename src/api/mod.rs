@@ -13,6 +13,7 @@ use embedded_io_async::{Read, Write};
 
 use crate::access::{Access, LinkUse, TOKEN_CHARS};
 use crate::channel::ChannelTable;
+use crate::guide::Epg;
 use crate::http::connection::{Asked, HeadBuffer};
 use crate::http::request::{address_of, host_of};
 use crate::http::seats::Seat;
@@ -24,6 +25,7 @@ use crate::sys::clock;
 use crate::tuner::{Lease, Tuners};
 
 mod channels;
+mod epg;
 mod live;
 mod playlist;
 mod reply;
@@ -43,6 +45,8 @@ pub struct SetTopBox {
     pub channels: RefCell<ChannelTable>,
     /// The muxes.
     pub tuners: RefCell<Tuners>,
+    /// The programme guide.
+    pub guide: RefCell<Epg>,
     /// All who watch.
     pub pump: RefCell<Pump<Ticket>>,
     /// Names that are this box's, beside its addresses and `localhost`.
@@ -149,8 +153,8 @@ async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
         return Ok(Next::after(done));
     }
     let live = request.path.strip_prefix("/live/").and_then(|p| p.strip_suffix(".ts"));
-    let known =
-        live.is_some() || matches!(request.path, "/api/v1/box" | "/api/v1/channels" | "/playlist.m3u");
+    let known = live.is_some()
+        || matches!(request.path, "/api/v1/box" | "/api/v1/channels" | "/api/v1/epg" | "/playlist.m3u");
     if known && request.method == Method::Other {
         return exchange.refuse(Status::MethodNotAllowed, "only GET and HEAD").await.map(Next::after);
     }
@@ -158,6 +162,7 @@ async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
         (_, Some(number)) => live::answer(stb, request, number, exchange).await,
         ("/api/v1/box", _) => introduce(exchange).await.map(Next::after),
         ("/api/v1/channels", _) => channels::answer(stb, request, exchange).await.map(Next::after),
+        ("/api/v1/epg", _) => epg::answer(stb, request, exchange).await.map(Next::after),
         ("/playlist.m3u", _) => playlist::answer(stb, request, exchange, local).await.map(Next::after),
         _ => exchange.refuse(Status::NotFound, "there is nothing here").await.map(Next::after),
     }

@@ -1,4 +1,5 @@
-//! `GET /playlist.m3u[?all=1]&t=…`: the channels for a player, each with the link that was used to ask.
+//! `GET /playlist.m3u[?all=1][&groups=bouquets]&t=…`: the channels for a player, each with the link that was used to
+//! ask. Players sort them into groups by kind, or by bouquet where that is asked for.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -8,7 +9,8 @@ use embedded_io_async::{Read, Write};
 use super::channels::{stream_path, triple};
 use super::{SetTopBox, credentials, reply};
 use crate::channel::{Available, Entry};
-use crate::http::{Exchange, Request};
+use crate::guide::Epg;
+use crate::http::{Exchange, Request, Status};
 use crate::sys::clock;
 use crate::ts::service_info::ServiceKind;
 
@@ -28,34 +30,70 @@ pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>
     // The authority the client reached us by; a client of HTTP/1.0 without one gets the address it came to.
     let authority = request.host.map_or_else(|| SocketAddr::new(local, 80).to_string(), Into::into);
     let all = request.parameter::<4>("all").as_deref() == Some("1");
+    let groups = match request.parameter::<16>("groups").as_deref() {
+        None if !request.has_parameter("groups") => Groups::Kinds,
+        Some("bouquets") => Groups::Bouquets,
+        _ => return exchange.refuse(Status::BadRequest, "groups can be 'bouquets'").await,
+    };
+    let shown = Shown { all, groups };
     let mut body = exchange.stream("audio/x-mpegurl; charset=utf-8").await?;
     body.write(b"#EXTM3U\n").await?;
     let mut index = 0;
-    while let Some(lines) = stb.playlist_entry(index, all, &authority, &token) {
+    while let Some(lines) = stb.playlist_entry(index, shown, &authority, &token) {
         body.write(lines.as_bytes()).await?;
         index += 1;
     }
     body.finish().await
 }
 
+/// What players sort channels by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Groups {
+    Kinds,
+    Bouquets,
+}
+
+/// What the list shows.
+#[derive(Clone, Copy)]
+struct Shown {
+    /// Channels that are not available, too.
+    all: bool,
+    groups: Groups,
+}
+
 impl SetTopBox {
     /// The lines of entry `index`; empty where it is not to be shown, `None` behind the last.
-    fn playlist_entry(&self, index: usize, all: bool, authority: &str, token: &str) -> Option<String> {
+    fn playlist_entry(&self, index: usize, shown: Shown, authority: &str, token: &str) -> Option<String> {
         let channels = self.channels.borrow();
         let entry = channels.get(index)?;
-        let shown = all || channels.availability(entry, &self.tuners.borrow()) == Available::Now;
-        Some(if shown { lines(entry, authority, token) } else { String::new() })
+        let available = channels.availability(entry, &self.tuners.borrow()) == Available::Now;
+        if !shown.all && !available {
+            return Some(String::new());
+        }
+        let bouquets = match shown.groups {
+            Groups::Kinds => String::new(),
+            Groups::Bouquets => bouquets(&self.guide.borrow(), entry),
+        };
+        Some(lines(entry, &bouquets, authority, token))
     }
 }
 
-fn lines(entry: &Entry, authority: &str, token: &str) -> String {
-    let (group, radio) = match entry.kind {
+/// The names of its bouquets, with the semicolons that players know between groups.
+fn bouquets(guide: &Epg, entry: &Entry) -> String {
+    let names = guide.bouquets(entry.service).map(|name| name.as_str().replace(';', ","));
+    names.collect::<Vec<_>>().join(";")
+}
+
+/// `groups` is in place of its kind, where there is one.
+fn lines(entry: &Entry, groups: &str, authority: &str, token: &str) -> String {
+    let (kind, radio) = match entry.kind {
         ServiceKind::Television => ("TV", ""),
         ServiceKind::Radio => ("Radio", " radio=\"true\""),
         ServiceKind::Data => ("Data", ""),
     };
     // M3U has no way to write a quote inside quotes. A name has no control characters, so it stays on its line.
     let quoted = entry.name.as_str().replace('"', "'");
+    let group = if groups.is_empty() { kind.to_owned() } else { groups.replace('"', "'") };
     format!(
         "#EXTINF:-1 tvg-id=\"{}\" tvg-chno=\"{}\" tvg-name=\"{quoted}\" group-title=\"{group}\"{radio},{}\n\
          http://{authority}{}&t={token}\n",

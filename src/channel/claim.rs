@@ -100,6 +100,7 @@ mod tests {
     /// The numbers and names of the demo's channels once it was surveyed, under `claims`.
     fn scanned(record: &[u8], claims: Vec<Claim>) -> (Vec<(u16, String)>, Vec<u8>) {
         let other = DEMO.replace("?loop", "?speed=1.5");
+        let mut epg = crate::guide::sample();
         let mut tuners = Tuners::new([DEMO, &other].map(|url| url.parse().unwrap())).unwrap();
         let mut table = ChannelTable::load(record, &tuners).unwrap();
         table.claim(claims);
@@ -107,7 +108,7 @@ mod tests {
         tuners.survey(now);
         while tuners.is_active() {
             now += TICK;
-            tuners.tick(Now { boot: now, utc: Duration::ZERO }, TICK);
+            tuners.tick(Now { boot: now, utc: Duration::ZERO }, TICK, &mut epg);
             while let Some(id) = tuners.take_changed() {
                 table.correct(id, &tuners, now);
             }

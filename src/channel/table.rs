@@ -9,6 +9,7 @@ use crate::board;
 use crate::ts::event::Guide;
 use crate::ts::psi::{Kind, Programme};
 use crate::ts::service_info::{Name, ServiceKind, ServiceTriple};
+use crate::ts::time::StreamTime;
 use crate::tuner::services::Service;
 use crate::tuner::{Identity, Known, MuxId, OpenMux, Tuners};
 
@@ -53,6 +54,11 @@ impl ChannelTable {
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&Entry> {
         self.entries.get(index)
+    }
+
+    /// The services of all channels, each with the time of its mux where that was heard.
+    pub fn services(&self) -> impl Iterator<Item = (ServiceTriple, Option<StreamTime>)> {
+        self.entries.iter().map(|entry| (entry.service, entry.guide.time))
     }
 
     /// How many there are.

@@ -70,6 +70,7 @@ fn mux_text(mux: &MuxLine) -> String {
         (mux.no_sync, "without sync"),
         (mux.transport_errors, "with transport errors"),
         (mux.broken_sections, "broken sections"),
+        (mux.scrambled_sections, "scrambled sections"),
         (mux.sync_losses, "losses of sync"),
         (mux.skipped_bytes, "bytes skipped"),
         (mux.dropped_datagrams, "datagrams dropped by the kernel"),
@@ -84,9 +85,10 @@ fn mux_text(mux: &MuxLine) -> String {
 
 fn box_text(b: &BoxLine) -> String {
     let BoxLine { version, board, uptime_s, channels, viewers, rings_watched, rings, .. } = b;
+    let guide = guide_text(b);
     format!(
         "stbcastd {version} on board '{board}', up {uptime_s} s: {channels} channels, {viewers} viewers on \
-         {rings_watched} of {rings} rings\n{} MB sent; {} jumps over {} kB; left: {} hung up, {} stalled, {} too slow",
+         {rings_watched} of {rings} rings\n{} MB sent; {} jumps over {} kB; left: {} hung up, {} stalled, {} too slow\n{guide}",
         b.bytes_sent / 1_000_000,
         b.jumps,
         b.bytes_skipped / 1000,
@@ -94,4 +96,23 @@ fn box_text(b: &BoxLine) -> String {
         b.stalled,
         b.too_slow,
     )
+}
+
+fn guide_text(b: &BoxLine) -> String {
+    let mut text = format!(
+        "guide: {} of {} events, {} of {} kB of texts",
+        b.guide_events,
+        b.guide_events_most,
+        b.guide_text_bytes / 1000,
+        b.guide_text_bytes_most / 1000
+    );
+    let rest = [
+        (b.guide_dropped, "dropped for want of room"),
+        (b.guide_refused, "refused"),
+        (b.guide_deferred, "sections put off"),
+    ];
+    for (n, what) in rest.iter().filter(|(n, _)| *n > 0) {
+        text += &format!(", {n} {what}");
+    }
+    text
 }

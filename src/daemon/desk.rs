@@ -46,11 +46,12 @@ impl Desk {
 
     fn channels(&self, all: bool) -> Vec<u8> {
         let (channels, tuners) = (self.stb.channels.borrow(), self.stb.tuners.borrow());
+        let guide = self.stb.guide.borrow();
         let entries = (0..channels.len()).filter_map(|i| channels.get(i));
         let shown = entries.map(|e| (e, channels.availability(e, &tuners)));
         let shown = shown.filter(|(_, available)| all || *available == Available::Now);
-        let lines =
-            shown.flat_map(|(e, available)| line(&ChannelLine { channel: ChannelView::of(e, available) }));
+        let view = |(e, available)| ChannelView::of(e, available, &guide);
+        let lines = shown.flat_map(|shown| line(&ChannelLine { channel: view(shown) }));
         lines.chain(line(&Done::YES)).collect()
     }
 
@@ -107,6 +108,7 @@ impl Desk {
         let (rings_watched, rings) = tuners.rings();
         let pump = self.stb.pump.borrow();
         let counts = pump.counts();
+        let guide = self.stb.guide.borrow().counts();
         lines.extend(line(&BoxLine {
             done: true,
             version: text(env!("CARGO_PKG_VERSION")),
@@ -122,6 +124,15 @@ impl Desk {
             hung_up: counts.hung_up,
             stalled: counts.stalled,
             too_slow: counts.too_slow,
+            guide_events: guide.events.0,
+            guide_events_most: guide.events.1,
+            guide_text_bytes: guide.text_bytes.0,
+            guide_text_bytes_most: guide.text_bytes.1,
+            guide_dropped: guide.dropped,
+            guide_past: guide.past,
+            guide_read: guide.read,
+            guide_deferred: guide.deferred,
+            guide_refused: guide.refused + guide.undefined,
         }));
         lines
     }
@@ -148,6 +159,7 @@ fn mux_line(mux: &Mux) -> MuxLine {
         no_sync: demux.no_sync,
         transport_errors: demux.transport_errors,
         broken_sections: demux.broken_sections,
+        scrambled_sections: demux.scrambled_sections,
         sync_losses: source.sync_losses,
         skipped_bytes: source.skipped_bytes,
         dropped_datagrams: source.dropped_datagrams,

@@ -26,6 +26,8 @@ const TICK_MAX_CROWD: Duration = Duration::from_millis(50);
 const CROWD: usize = 100;
 /// How often rates and services are looked at.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
+/// How often events that are over leave the guide.
+const TIDY: Duration = Duration::from_secs(60);
 /// The longest the loop sleeps when there is nothing at all to do.
 const DAY: Duration = Duration::from_secs(86_400);
 /// When the process was told to stop, viewers have this long to get what is in their rings.
@@ -35,6 +37,7 @@ const FAREWELL: Duration = Duration::from_millis(500);
 struct Round {
     period: Duration,
     kept_house: Duration,
+    tidied: Duration,
     heads: [u64; demux::RINGS],
     stop_at: Option<Duration>,
 }
@@ -45,8 +48,13 @@ pub(super) fn run(
     executor: &Rc<LocalExecutor<'static>>,
     writer: &Rc<Writer>,
 ) -> io::Result<()> {
-    let mut round =
-        Round { period: TICK_MAX, kept_house: Duration::ZERO, heads: [0; demux::RINGS], stop_at: None };
+    let mut round = Round {
+        period: TICK_MAX,
+        kept_house: Duration::ZERO,
+        tidied: Duration::ZERO,
+        heads: [0; demux::RINGS],
+        stop_at: None,
+    };
     stb.tuners.borrow_mut().survey(clock::boot());
     loop {
         let busy = (0..TASKS).all(|_| executor.try_tick());
@@ -77,11 +85,14 @@ impl Round {
     fn tick(&mut self, stb: &SetTopBox, writer: &Writer) {
         let now = Now { boot: clock::boot(), utc: clock::utc() };
         let mut tuners = stb.tuners.borrow_mut();
-        tuners.tick(now, self.period);
+        let mut guide = stb.guide.borrow_mut();
+        tuners.tick(now, self.period, &mut guide);
         stb.pump.borrow_mut().tick(now.boot);
         let mut channels = stb.channels.borrow_mut();
+        let mut corrected = false;
         while let Some(id) = tuners.take_changed() {
             channels.correct(id, &tuners, now.boot);
+            corrected = true;
         }
         if now.boot >= self.kept_house + HOUSEKEEPING {
             let elapsed = now.boot - self.kept_house;
@@ -89,11 +100,19 @@ impl Round {
             for id in tuners.open_ids() {
                 channels.correct(id, &tuners, now.boot);
             }
+            corrected = true;
+            if now.boot >= self.tidied + TIDY {
+                self.tidied = now.boot;
+                guide.tidy(now.boot);
+            }
             if self.stop_at.is_none() {
                 tuners.survey(now.boot);
                 tuners.warm_up(now.boot);
             }
             self.period = self.measure(tuners.heads(), elapsed, stb.pump.borrow().viewers());
+        }
+        if corrected {
+            guide.know(channels.services());
         }
         if let Some(record) = channels.take_record() {
             writer.save(Kind::Channels, record);

@@ -20,6 +20,7 @@ use super::{imports, log_sink, main_loop};
 use crate::access::{Access, LinkKey};
 use crate::api::{self, SetTopBox};
 use crate::channel::ChannelTable;
+use crate::guide::{Capacity, Epg};
 use crate::http::seats::Seats;
 use crate::http::server::{self, Heads};
 use crate::local::server as local;
@@ -28,6 +29,7 @@ use crate::reactor::Reactor;
 use crate::source::SourceUrl;
 use crate::store::{Kind, Loaded, Writer, load};
 use crate::sys::random;
+use crate::text::Unmarked;
 use crate::tuner::Tuners;
 use crate::{board, sys};
 
@@ -74,6 +76,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
         channels: RefCell::new(channels),
         tuners: RefCell::new(tuners),
         pump: RefCell::new(Pump::new(board::CONNECTIONS)),
+        guide: RefCell::new(guide()),
         names: settings.names.clone(),
     });
     for address in &addresses {
@@ -83,6 +86,17 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
     serve_http(&stb, &executor, listeners);
     serve_local(&stb, &executor, local_listener, addresses);
     main_loop::run(&stb, &executor, &writer).map_err(|e| format!("the main loop ended: {e}"))
+}
+
+/// The programme guide, as large as the board has it.
+fn guide() -> Epg {
+    let capacity = Capacity {
+        services: board::CHANNELS,
+        events: board::GUIDE_EVENTS,
+        text_bytes: board::GUIDE_TEXT_BYTES,
+        bouquets: board::BOUQUETS,
+    };
+    Epg::new(capacity, Unmarked::named(board::CHARSET_OVERRIDE))
 }
 
 /// The sources that are configured, then those of lists, each once, as many as the board has room for.

@@ -103,6 +103,8 @@ pub struct MuxLine {
     pub transport_errors: u64,
     /// Sections with a wrong CRC or length.
     pub broken_sections: u64,
+    /// Sections that are scrambled.
+    pub scrambled_sections: u64,
     /// Times the sync byte was lost in the source.
     pub sync_losses: u64,
     /// Bytes that were no whole packet.
@@ -150,6 +152,24 @@ pub struct BoxLine {
     pub stalled: u64,
     /// Viewers dropped since they jumped too often.
     pub too_slow: u64,
+    /// Events of the guide.
+    pub guide_events: usize,
+    /// Of these, how many there can be.
+    pub guide_events_most: usize,
+    /// Bytes of their texts.
+    pub guide_text_bytes: usize,
+    /// Of these, how many there can be.
+    pub guide_text_bytes_most: usize,
+    /// Events that found no room, or had to make some.
+    pub guide_dropped: u64,
+    /// Events that were over.
+    pub guide_past: u64,
+    /// Sections of the guide that were read.
+    pub guide_read: u64,
+    /// Sections that were left for another time, since too many came at once.
+    pub guide_deferred: u64,
+    /// Sections and events that cannot be.
+    pub guide_refused: u64,
 }
 
 /// As much of `from` as a line's text holds.

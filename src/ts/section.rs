@@ -121,6 +121,8 @@ pub struct SectionCounts {
     pub broken: u32,
     /// Sections lost because a packet was missing or scrambled.
     pub torn: u32,
+    /// Scrambled packets that begin a section, which nobody can read.
+    pub scrambled: u32,
 }
 
 /// Puts the sections of one PID together, in `N` bytes. A longer section is skipped and counted as broken.
@@ -161,6 +163,7 @@ impl<const N: usize> Assembler<N> {
             self.tear();
         }
         if packet.is_scrambled() {
+            self.counts.scrambled += u32::from(packet.starts_unit());
             return;
         }
         let payload = packet.payload();
@@ -267,7 +270,7 @@ mod tests {
             [section(0x42, 20), section(0x42, 600), section(2, 167), section(2, 168), section(2, 1012)];
         let (got, counts) = found(&packets(&sent));
         assert_eq!(got, sent);
-        assert_eq!(counts, SectionCounts { whole: 5, broken: 0, torn: 0 });
+        assert_eq!(counts, SectionCounts { whole: 5, ..SectionCounts::default() });
     }
 
     #[test]
@@ -277,7 +280,7 @@ mod tests {
         packets.remove(1);
         let (got, counts) = found(&packets);
         assert_eq!(got, sent[1..]);
-        assert_eq!(counts, SectionCounts { whole: 1, broken: 0, torn: 1 });
+        assert_eq!(counts, SectionCounts { whole: 1, torn: 1, ..SectionCounts::default() });
     }
 
     #[test]
@@ -285,9 +288,21 @@ mod tests {
         let mut packets = packets(&[section(0x42, 100), section(0x42, 101)]);
         packets[0][40] ^= 1;
         let (got, counts) = found(&packets);
-        assert_eq!((got.len(), counts), (1, SectionCounts { whole: 1, broken: 1, torn: 0 }));
+        assert_eq!(
+            (got.len(), counts),
+            (1, SectionCounts { whole: 1, broken: 1, ..SectionCounts::default() })
+        );
         packets[1][4] = 200; // a pointer_field beyond the packet
         assert_eq!(found(&packets).1.broken, 2);
+    }
+
+    #[test]
+    fn scrambled_sections_are_counted_not_read() {
+        let mut packets = packets(&[section(0x50, 600), section(0x50, 601)]);
+        packets.iter_mut().take(4).for_each(|p| p[3] |= 0x80);
+        let (got, counts) = found(&packets);
+        assert_eq!(got, [section(0x50, 601)]);
+        assert_eq!(counts, SectionCounts { whole: 1, scrambled: 1, ..SectionCounts::default() });
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::time::Duration;
 use heapless::Vec;
 
 use crate::board;
+use crate::guide::Epg;
 use crate::service::{Ended, Feed, READ_MAX};
 use crate::source::{Now, SourceUrl};
 use crate::ts::psi::Programme;
@@ -36,6 +37,9 @@ impl MuxId {
 
 /// A mux that could not be opened, or did not show all its services, is looked at again after this.
 const RETRY: Duration = Duration::from_secs(10);
+
+/// A mux that nobody watches stays open for its guide so long at most: schedules repeat within 30 s (TR 101 211 §4.4).
+const GUIDE_PATIENCE: Duration = Duration::from_secs(32);
 
 /// The right to one service of a tuned mux. Only [`Tuners::lease`] makes one; dropping it frees the tuner.
 pub struct Lease(Feed);
@@ -212,12 +216,13 @@ impl Tuners {
         self.wake_all();
     }
 
-    /// Drains every open mux, and opens and closes muxes as they are wanted.
-    pub fn tick(&mut self, now: Now, tick: Duration) {
+    /// Drains every open mux, and opens and closes muxes as they are wanted. What they tell of events goes to `epg`.
+    pub fn tick(&mut self, now: Now, tick: Duration, epg: &mut Epg) {
+        epg.begin_tick();
         for i in 0..self.muxes.len() {
             let Some(open) = &mut self.muxes[i].open else { continue };
             let silent = open.is_silent();
-            match open.drain(now, tick, &mut self.staging) {
+            match open.drain(now, tick, &mut self.staging, epg) {
                 Ok(progress) => {
                     let is_silent = open.is_silent();
                     let sync = open.sync_news(now.boot);
@@ -232,7 +237,7 @@ impl Tuners {
                     self.close(i, now.boot, Some(why.to_string()));
                 }
             }
-            self.close_unwanted(i, now.boot);
+            self.close_unwanted(i, now.boot, epg);
         }
         self.wake_all(); // what they wait for may be there, or late
     }
@@ -337,10 +342,12 @@ impl Tuners {
     }
 
     /// Closes mux `i` once its survey is done, nobody watches, and it has lingered.
-    fn close_unwanted(&mut self, i: usize, now: Duration) {
+    fn close_unwanted(&mut self, i: usize, now: Duration, epg: &Epg) {
+        let hurry = self.others_wait(now);
         let Some(open) = &mut self.muxes[i].open else { return };
         let done =
             open.services.is_complete() || open.age(now) >= Duration::from_millis(board::SCAN_TIMEOUT_MS);
+        let done = done && (hurry || open.age(now) >= GUIDE_PATIENCE || open.has_guide(epg));
         let linger = Duration::from_millis(board::LINGER_MS);
         if let Some((feed, since)) = open.idlest()
             && now >= since + linger
@@ -366,6 +373,12 @@ impl Tuners {
         mux.survey_at = now.saturating_add(wait);
         mux.error = error;
         self.note_change(i);
+    }
+
+    /// Another mux is to be looked at, and has no input: channels come before their guide.
+    fn others_wait(&self, now: Duration) -> bool {
+        let waits = |m: &Mux| m.open.is_none() && now >= m.survey_at;
+        self.open_count() >= board::INPUTS && self.muxes.iter().any(waits)
     }
 
     fn open_count(&self) -> usize {

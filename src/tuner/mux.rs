@@ -5,14 +5,16 @@ use std::time::Duration;
 use heapless::Vec;
 
 use super::Known;
-use super::services::{Change, Services};
+use super::services::{Change, Service, Services};
 use crate::demux::{Demux, DemuxCounts};
+use crate::guide::Epg;
 use crate::service::{Ended, Feed, Identity, READ_MAX};
 use crate::source::{Input, Now, SourceCounts, SourceError, SourceUrl};
+use crate::ts::bouquet::BAT;
 use crate::ts::event::EIT_PF_ACTUAL;
 use crate::ts::psi::{Kind, Programme};
 use crate::ts::section::{Section, section_length};
-use crate::ts::service_info::{Name, ServiceKind};
+use crate::ts::service_info::{Name, ServiceKind, ServiceTriple};
 use crate::ts::{PACKET, Pid};
 use crate::{board, demux};
 
@@ -71,14 +73,21 @@ pub(super) struct Progress {
 }
 
 /// What sections of one read changed.
-#[derive(Default)]
-struct News {
+struct News<'g> {
+    /// What is told of events and bouquets goes there.
+    epg: &'g mut Epg,
     services: bool,
     programmes: bool,
     names: bool,
     lists: bool,
     /// When it is.
     now: Duration,
+}
+
+impl<'g> News<'g> {
+    fn none(epg: &'g mut Epg, now: Duration) -> Self {
+        Self { epg, services: false, programmes: false, names: false, lists: false, now }
+    }
 }
 
 impl OpenMux {
@@ -223,6 +232,17 @@ impl OpenMux {
         self.silent
     }
 
+    /// All that the mux promises of the guide was heard since it was opened.
+    pub(super) fn has_guide(&self, epg: &Epg) -> bool {
+        let Services { original_network_id, transport_stream_id, .. } = self.services;
+        let promised = |s: &&Service| s.info.as_ref().is_some_and(|info| info.has_schedule);
+        let known = |s: &Service| {
+            let service = ServiceTriple { original_network_id, transport_stream_id, service_id: s.id };
+            epg.has_schedule(service, self.opened)
+        };
+        epg.has_bouquets() && self.services.all.iter().filter(promised).all(known)
+    }
+
     /// Damage met by the source and by the demux.
     #[must_use]
     pub fn counts(&self) -> (SourceCounts, DemuxCounts) {
@@ -253,6 +273,7 @@ impl OpenMux {
         now: Now,
         tick: Duration,
         staging: &mut [u8],
+        epg: &mut Epg,
     ) -> Result<Progress, SourceError> {
         let mut progress = Progress { changed: self.services.tell_time(now.boot), bytes: 0 };
         let in_place = self.only_outlet().is_some();
@@ -269,7 +290,7 @@ impl OpenMux {
             outlet.idle_since = idle.then(|| outlet.idle_since.unwrap_or(now.boot));
         }
         for _ in 0..READS {
-            let mut news = News { now: now.boot, ..News::default() };
+            let mut news = News::none(epg, now.boot);
             let read = match self.only_outlet() {
                 Some(feed) => self.read_into(&feed, now, &mut news)?,
                 None => self.read_through(staging, now, &mut news)?,
@@ -291,7 +312,7 @@ impl OpenMux {
     }
 
     /// Reads straight into a ring, where the packets stay.
-    fn read_into(&mut self, feed: &Feed, now: Now, news: &mut News) -> Result<usize, SourceError> {
+    fn read_into(&mut self, feed: &Feed, now: Now, news: &mut News<'_>) -> Result<usize, SourceError> {
         let mut ring = feed.ring().borrow_mut();
         let read = self.input.read(now, ring.room())?;
         // Sections that are passed on cannot be written while the read is being settled: they wait in `passed`.
@@ -319,7 +340,12 @@ impl OpenMux {
     }
 
     /// Reads into `staging` and copies each packet to the rings that want it.
-    fn read_through(&mut self, staging: &mut [u8], now: Now, news: &mut News) -> Result<usize, SourceError> {
+    fn read_through(
+        &mut self,
+        staging: &mut [u8],
+        now: Now,
+        news: &mut News<'_>,
+    ) -> Result<usize, SourceError> {
         let read = self.input.read(now, staging)?;
         let Self { filters, services, outlets, .. } = self;
         for slot in staging[..read].as_chunks::<PACKET>().0 {
@@ -343,7 +369,7 @@ impl OpenMux {
     }
 
     /// Follows what the tables say now.
-    fn apply(&mut self, news: &News, now: Duration) -> bool {
+    fn apply(&mut self, news: &News<'_>, now: Duration) -> bool {
         if news.services {
             self.filters.watch_pmts(self.services.all.iter().map(|s| s.pmt_pid));
         }
@@ -426,10 +452,17 @@ impl PassTo {
 }
 
 /// Takes what a section says; where it is to be passed on as it is, says to whom.
-fn sort(services: &mut Services, pid: Pid, section: Section<'_>, news: &mut News) -> Option<PassTo> {
+fn sort(services: &mut Services, pid: Pid, section: Section<'_>, news: &mut News<'_>) -> Option<PassTo> {
+    match pid {
+        Pid::EIT => news.epg.take_eit(section, news.now),
+        Pid::TDT => news.epg.take_time(section, news.now),
+        Pid::SDT if section.table_id() == BAT => news.epg.take_bat(section),
+        _ => {}
+    }
     let (change, to) = match pid {
         Pid::PAT => (services.take_pat(section), None),
         Pid::NIT => (services.take_nit(section), None),
+        Pid::SDT if section.table_id() == BAT => (services.take_bat(section), None),
         Pid::SDT => (services.take_sdt(section), None),
         Pid::EIT if section.table_id() == EIT_PF_ACTUAL => {
             (services.take_event(section), Some(PassTo::Service(section.extension())))

@@ -7,6 +7,7 @@ use heapless::Vec;
 use crate::board;
 use crate::text::Unmarked;
 use crate::ts::Pid;
+use crate::ts::bouquet::Bat;
 use crate::ts::event::{Event, Guide};
 use crate::ts::network::{Lcn, LcnKind, NIT_ACTUAL, Numbers};
 use crate::ts::psi::{Pat, Programme};
@@ -19,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// The same where the PAT says that there is a NIT. That comes every 10 s at least (TR 101 211 §4.4); on air it was
 /// seen every 4.5 s. It must be over before a survey is (`board::SCAN_TIMEOUT_MS`), or that would end without channels.
 const PATIENCE_NETWORK: Duration = Duration::from_millis(board::SCAN_TIMEOUT_MS - 1000);
+
+/// Sections of all bouquets together whose numbers are looked at.
+const BAT_SECTIONS: usize = 64;
 
 /// One service.
 pub struct Service {
@@ -33,6 +37,8 @@ pub struct Service {
     /// What the NIT says: its number, and the one it has in place of its SD twin.
     lcn: Option<Lcn>,
     hd_lcn: Option<Lcn>,
+    /// The same of the BAT, by the lowest `bouquet_id` that has a number for it.
+    bouquet_lcns: [Option<(u16, Lcn)>; 2],
     /// What the EIT says of the present and the following event.
     events: [Told; 2],
     /// Of the PMT section taken last.
@@ -61,6 +67,8 @@ pub struct Services {
     pat: Option<u32>,
     sdt: Taken<8>,
     nit: Taken<256>,
+    /// Sections of the BAT that were taken: bouquet, section, last section, fingerprint.
+    bat: Vec<(u16, u8, u8, u32), BAT_SECTIONS>,
     /// What the TDT said last.
     time: Option<StreamTime>,
     /// The PAT says that there is a NIT.
@@ -126,6 +134,7 @@ impl Services {
         // Names and numbers of services that are new here must be read again.
         self.sdt.forget();
         self.nit.forget();
+        self.bat.clear();
         self.names_network = pat.names_network;
         (self.since, self.known_since, self.late) = (None, None, false);
         Change::Services
@@ -181,21 +190,53 @@ impl Services {
         Change::Lists
     }
 
+    /// Takes a section of a BAT, where some networks have their numbers. Which of several bouquets with numbers is the
+    /// viewer's, nobody says: the lowest id is always the same choice.
+    pub(super) fn take_bat(&mut self, section: Section<'_>) -> Change {
+        let (number, last) = section.number();
+        let told = (section.extension(), number, last, section.fingerprint());
+        if self.pat.is_none() || !section.is_current() || self.bat.contains(&told) {
+            return Change::None;
+        }
+        self.bat.retain(|known| (known.0, known.1) != (told.0, told.1));
+        if self.bat.push(told).is_err() {
+            return Change::None;
+        }
+        let Some(bat) = Bat::parse(section) else { return Change::None };
+        let numbers = bat.numbers(self.transport_stream_id);
+        for service in &mut self.all {
+            for (kind, known) in
+                [LcnKind::Plain, LcnKind::HdSimulcast].into_iter().zip(&mut service.bouquet_lcns)
+            {
+                let found =
+                    numbers.find(service.id, kind).filter(|_| known.is_none_or(|(id, _)| bat.id() <= id));
+                *known = found.map(|lcn| (bat.id(), lcn)).or(*known);
+            }
+        }
+        Change::Lists
+    }
+
+    /// All of each bouquet that was begun came.
+    fn has_bouquets(&self) -> bool {
+        let came = |id: u16| self.bat.iter().filter(|known| known.0 == id).count();
+        self.bat.is_full() || self.bat.iter().all(|(id, _, last, _)| came(*id) > usize::from(*last))
+    }
+
     /// The number that the network gives to a service of this mux: an HD service with a number for receivers of HD has
     /// that one, and its SD twin has its other one (EACEM: each of the two keeps a place in the list).
     #[must_use]
     pub fn lcn(&self, service: &Service) -> Option<Lcn> {
-        let taken_by = |number| self.all.iter().find(|s| s.hd_lcn.is_some_and(|hd| hd.number == number));
-        service.hd_lcn.or_else(|| {
-            let lcn = service.lcn?;
-            taken_by(lcn.number).map_or(Some(lcn), |twin| twin.lcn)
+        let taken_by = |number| self.all.iter().find(|s| s.hd_lcn().is_some_and(|hd| hd.number == number));
+        service.hd_lcn().or_else(|| {
+            let lcn = service.plain_lcn()?;
+            taken_by(lcn.number).map_or(Some(lcn), Service::plain_lcn)
         })
     }
 
     /// The numbers that the network gives to services of this mux are known, or nothing came of it.
     #[must_use]
     pub fn is_numbered(&self) -> bool {
-        self.nit.is_complete() || self.late
+        self.nit.is_complete() && self.has_bouquets() || self.late
     }
 
     /// Takes a section of present/following events.
@@ -272,10 +313,20 @@ impl Service {
             info: None,
             lcn: None,
             hd_lcn: None,
+            bouquet_lcns: [None; 2],
             events: [NOTHING_TOLD; 2],
             fingerprint: 0,
             changed: false,
         }
+    }
+
+    /// Its number: the NIT's, else a bouquet's.
+    fn plain_lcn(&self) -> Option<Lcn> {
+        self.lcn.or_else(|| self.bouquet_lcns[0].map(|(_, lcn)| lcn))
+    }
+
+    fn hd_lcn(&self) -> Option<Lcn> {
+        self.hd_lcn.or_else(|| self.bouquet_lcns[1].map(|(_, lcn)| lcn))
     }
 }
 
@@ -336,6 +387,40 @@ mod tests {
         }
         assert!(!services.tell_time(at(100) + at(1) / 2));
         seconds.map(|seconds| (services.tell_time(at(seconds)), services.is_numbered()))
+    }
+
+    #[test]
+    fn numbers_of_a_bouquet_serve_where_the_network_has_none() {
+        let bat = |id: u8, numbers: [u8; 4]| {
+            let entries: std::vec::Vec<u8> =
+                (1..).zip(numbers).filter(|(_, n)| *n > 0).flat_map(|(s, n)| [0, s, 0xfc, n]).collect();
+            let descriptors = [&[0x83, entries.len() as u8][..], &entries].concat();
+            let length = descriptors.len() as u8;
+            let muxes = [&[0, TSID as u8, 0, 1, 0xf0, length][..], &descriptors].concat();
+            let mut bytes = with_body(0x4a, &[&[0xf0, 0, 0xf0, length + 6][..], &muxes].concat());
+            let end = bytes.len() - 4;
+            bytes[4] = id;
+            let crc = crate::ts::section::CRC.checksum(&bytes[..end]);
+            bytes[end..].copy_from_slice(&crc.to_be_bytes());
+            bytes
+        };
+        let mut services = services(&[]);
+        for bytes in [bat(9, [90, 91, 0, 0]), bat(3, [30, 0, 0, 0]), bat(4, [40, 41, 42, 0])] {
+            assert_eq!(services.take_bat(Section::new(&bytes).unwrap()), Change::Lists);
+            assert_eq!(services.take_bat(Section::new(&bytes).unwrap()), Change::None);
+        }
+        assert_eq!(numbers(&services), [Some(30), Some(41), Some(42)]);
+        services.take_nit(Section::new(&nit(&[0x83, 4, 0, 2, 0xfc, 7])).unwrap());
+        assert_eq!(numbers(&services), [Some(30), Some(7), Some(42)]);
+        assert!(services.is_numbered());
+        // A bouquet of which the second section is missing.
+        let mut begun = bat(5, [1, 0, 0, 0]);
+        let end = begun.len() - 4;
+        begun[7] = 1;
+        let crc = crate::ts::section::CRC.checksum(&begun[..end]);
+        begun[end..].copy_from_slice(&crc.to_be_bytes());
+        services.take_bat(Section::new(&begun).unwrap());
+        assert!(!services.is_numbered());
     }
 
     #[test]

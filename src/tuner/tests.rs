@@ -6,6 +6,7 @@ use crate::ts::service_info::{Name, ServiceKind};
 /// Tuners on the demo mux, driven by a clock of their own.
 struct Stage {
     tuners: Tuners,
+    epg: Epg,
     now: Duration,
 }
 
@@ -15,14 +16,15 @@ const MUX: MuxId = MuxId(0);
 impl Stage {
     fn new() -> Self {
         let file = concat!("file:", env!("CARGO_MANIFEST_DIR"), "/tests/data/demo.ts?loop");
-        Self { tuners: Tuners::new([file.parse().unwrap()]).unwrap(), now: Duration::from_secs(100) }
+        let tuners = Tuners::new([file.parse().unwrap()]).unwrap();
+        Self { tuners, epg: crate::guide::sample(), now: Duration::from_secs(100) }
     }
 
     fn run(&mut self, time: Duration) {
         let end = self.now + time;
         while self.now < end {
             self.now += TICK;
-            self.tuners.tick(Now { boot: self.now, utc: Duration::ZERO }, TICK);
+            self.tuners.tick(Now { boot: self.now, utc: Duration::ZERO }, TICK, &mut self.epg);
             while self.tuners.take_changed().is_some() {}
             if self.now.as_millis().is_multiple_of(1000) {
                 self.tuners.survey(self.now);
