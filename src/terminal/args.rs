@@ -15,10 +15,12 @@ stbcast: watch your set-top box from a shell
 
 Usage:
   stbcast channels --link URL
+  stbcast guide [NUMBER] --link URL
   stbcast watch NUMBER [-o FILE] [--seconds N] --link URL
 
 Commands:
   channels          list the channels of the box
+  guide [NUMBER]    show what is on now and comes next, on all channels or on one
   watch NUMBER      receive a channel as an MPEG transport stream
 
 Options:
@@ -52,6 +54,13 @@ pub(super) enum Command {
         /// Which box.
         link: Link,
     },
+    /// `guide`.
+    Guide {
+        /// Which box.
+        link: Link,
+        /// Which channel; all of them where none is said.
+        channel: Option<u16>,
+    },
     /// `watch`.
     Watch(Job),
 }
@@ -80,7 +89,7 @@ pub(super) enum Output {
 pub(super) enum UsageError {
     /// No command.
     NoCommand,
-    /// Neither `channels` nor `watch`.
+    /// None of ours.
     UnknownCommand,
     /// An option that is none of ours.
     UnknownOption(Text),
@@ -92,7 +101,7 @@ pub(super) enum UsageError {
     ExtraWord,
     /// An option of `watch` with another command.
     OnlyWatch,
-    /// `watch` without a channel number, or with something else.
+    /// `watch` without a channel number, or with something else; `guide` with something else.
     Number,
     /// `--seconds` is no number from 1.
     Seconds,
@@ -107,14 +116,16 @@ pub(super) enum UsageError {
 impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoCommand => f.write_str("say what to do: channels or watch"),
-            Self::UnknownCommand => f.write_str("there are two commands, channels and watch"),
+            Self::NoCommand => f.write_str("say what to do: channels, guide or watch"),
+            Self::UnknownCommand => f.write_str("the commands are channels, guide and watch"),
             Self::UnknownOption(option) => write!(f, "there is no option {option}"),
             Self::NoValue(option) => write!(f, "{option} needs a value"),
             Self::Value(option) => write!(f, "{option} takes no value"),
             Self::ExtraWord => f.write_str("there is a word too many (a link goes behind --link)"),
             Self::OnlyWatch => f.write_str("--output and --seconds are for watch"),
-            Self::Number => f.write_str("watch needs the number of a channel; 'stbcast channels' lists them"),
+            Self::Number => {
+                f.write_str("a channel is asked for by its number; 'stbcast channels' lists them")
+            }
             Self::Seconds => f.write_str("--seconds needs a number from 1 to 4294967295"),
             Self::NoLink => f.write_str(
                 "which box? Give --link or set STBCAST_LINK; 'stbcastd link' makes one on the box",
@@ -152,6 +163,7 @@ impl Command {
         let command = given.command.as_ref().ok_or(UsageError::NoCommand)?;
         match command.to_str() {
             Some("channels") => given.channels(link),
+            Some("guide") => given.guide(link),
             Some("watch") => given.watch(link),
             Some("help") => Ok(Self::Help),
             _ => Err(UsageError::UnknownCommand),
@@ -201,6 +213,14 @@ impl Given {
             return Err(UsageError::OnlyWatch);
         }
         Ok(Command::Channels { link: read_link(self.link.or(link))? })
+    }
+
+    fn guide(self, link: Option<OsString>) -> Result<Command, UsageError> {
+        if self.output.is_some() || self.seconds.is_some() {
+            return Err(UsageError::OnlyWatch);
+        }
+        let channel = self.number.as_ref().map(|text| number(text).ok_or(UsageError::Number)).transpose()?;
+        Ok(Command::Guide { link: read_link(self.link.or(link))?, channel })
     }
 
     fn watch(self, link: Option<OsString>) -> Result<Command, UsageError> {
@@ -265,6 +285,15 @@ mod tests {
     }
 
     #[test]
+    fn a_guide_is_of_one_channel_or_of_all() {
+        let channel = |words| match parse(words, Some(LINK)) {
+            Ok(Command::Guide { channel, .. }) => channel,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((channel("stbcast guide"), channel("stbcast guide 7")), (None, Some(7)));
+    }
+
+    #[test]
     fn help_needs_nothing_else() {
         for words in ["stbcast --help", "stbcast watch -h", "stbcast help"] {
             assert!(matches!(parse(words, None), Ok(Command::Help)), "{words}");
@@ -283,6 +312,8 @@ mod tests {
             ("stbcast watch 1 2", UsageError::ExtraWord),
             ("stbcast watch 1 --seconds 0", UsageError::Seconds),
             ("stbcast channels 1", UsageError::ExtraWord),
+            ("stbcast guide one", UsageError::Number),
+            ("stbcast guide 1 --seconds 1", UsageError::OnlyWatch),
             ("stbcast channels -o x", UsageError::OnlyWatch),
             ("stbcast channels --link", UsageError::NoValue(Text::new("--link"))),
             ("stbcast channels --colour", UsageError::UnknownOption(Text::new("--colour"))),

@@ -11,11 +11,13 @@
 //! | `json` | the box's JSON, read within limits |
 //! | `text` | foreign text, made fit to print |
 //! | `channels` | the list of channels as a table |
+//! | `guide` | the guide, a line or more an event |
 //! | `watch` | a stream into a file or a pipe |
 //! | `meter` | what is known of a stream while it passes |
 
 mod args;
 mod channels;
+mod guide;
 mod http;
 mod json;
 mod link;
@@ -56,7 +58,7 @@ enum Failure {
     Http(HttpError),
     /// The box refused, and said why.
     Refused(Text),
-    /// The list of channels has another shape than ours.
+    /// The list of channels, or the guide, has another shape than ours.
     ListUnknown,
     /// The stream, or where it was to go.
     Watch(WatchError),
@@ -70,9 +72,7 @@ impl fmt::Display for Failure {
             Self::Usage(e) => write!(f, "{e}\nTry 'stbcast --help'."),
             Self::Http(e) => e.fmt(f),
             Self::Refused(sentence) => write!(f, "the box says: {sentence}"),
-            Self::ListUnknown => {
-                f.write_str("the box's list of channels cannot be read: is it of another version?")
-            }
+            Self::ListUnknown => f.write_str("the box's list cannot be read: is it of another version?"),
             Self::Watch(e) => e.fmt(f),
             Self::Output(e) => write!(f, "cannot write: {e}"),
         }
@@ -96,6 +96,7 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Help => print(args::HELP),
         Command::Version => print(concat!("stbcast ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::Channels { link } => print(&smol::block_on(channels::fetch(&link))?),
+        Command::Guide { link, channel } => print(&smol::block_on(guide::fetch(&link, channel))?),
         Command::Watch(job) => smol::block_on(watch::watch(&job)),
     }
 }
