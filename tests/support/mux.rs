@@ -40,6 +40,8 @@ pub struct Service {
     pub pmt_pid: u16,
     pub video_pid: u16,
     pub audio_pid: u16,
+    /// The SDT promises a schedule of it.
+    pub has_schedule: bool,
 }
 
 impl Service {
@@ -53,7 +55,8 @@ impl Service {
         let base = 0x100 + (sid & 0xff) * 0x10;
         let (pmt_pid, video_pid, audio_pid) = (base, base + 1, base + 2);
         let (name, provider) = (name.as_bytes().to_vec(), b"Test".to_vec());
-        Self { sid, name, provider, video: None, rate, scrambled: false, pmt_pid, video_pid, audio_pid }
+        let (video, scrambled, has_schedule) = (None, false, false);
+        Self { sid, name, provider, video, rate, scrambled, pmt_pid, video_pid, audio_pid, has_schedule }
     }
 
     /// The PIDs of its elementary streams.
@@ -85,16 +88,18 @@ pub struct MuxBuilder {
     pub lcns: Vec<(u16, u16)>,
     /// Titles of present and following events, by service.
     pub events: Vec<(u16, [&'static str; 2])>,
+    /// More sections, by PID.
+    pub sections: Vec<(u16, Vec<u8>)>,
 }
 
 impl MuxBuilder {
     /// `services` for `seconds`, half a second a GOP.
     pub fn new(services: &[Service], seconds: u64) -> Self {
-        let (lcns, events) = (Vec::new(), Vec::new());
-        Self { tsid: 1, onid: 0x2000, services: services.to_vec(), gop: 12, seconds, lcns, events }
+        let (lcns, events, sections) = (Vec::new(), Vec::new(), Vec::new());
+        Self { tsid: 1, onid: 0x2000, services: services.to_vec(), gop: 12, seconds, lcns, events, sections }
     }
 
-    /// The stream: PAT and PMTs every 80 ms, SDT, NIT and EIT every second, a PCR per service every 40 ms.
+    /// The stream: PAT and PMTs every 80 ms, SDT, NIT, EIT and more sections every second, a PCR per service every 40 ms.
     pub fn build(&self) -> Vec<u8> {
         let mut out = Writer { bytes: Vec::new(), counters: vec![0; 0x2000], number: 0 };
         for frame in 0..self.seconds * FPS {
@@ -128,6 +133,7 @@ impl MuxBuilder {
             for (sid, titles) in &self.events {
                 (0..).zip(titles).for_each(|(n, title)| out.section(0x12, &eit(*sid, n, title)));
             }
+            self.sections.iter().for_each(|(pid, section)| out.section(*pid, section));
         }
     }
 
@@ -320,7 +326,7 @@ pub fn sdt(tsid: u16, onid: u16, services: &[Service]) -> Vec<u8> {
         let descriptor = [&[0x48][..], &counted(&text)].concat();
         let running = 0x8000 | if s.scrambled { 0x1000 } else { 0 };
         body.extend(s.sid.to_be_bytes());
-        body.push(0xfc);
+        body.push(if s.has_schedule { 0xfe } else { 0xfc });
         body.extend(
             (running | u16::try_from(descriptor.len()).expect("a descriptor is short")).to_be_bytes(),
         );
