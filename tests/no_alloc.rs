@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use support::eit::{Event, Place, bat, eit, tot};
 use support::http::{DEADLINE, Viewer};
 use support::mux::{Codec, MuxBuilder, Service};
 use support::sender::{self, Sender};
@@ -105,8 +106,10 @@ fn steady_streaming_allocates_nothing() {
     ];
     let file = format!("file:{}?loop", dir.file("mux.ts", &MuxBuilder::new(&services, 4).build()));
     let to = sender::unicast();
-    let five = [Service::tv(5, "Five", Codec::H264, 2_000_000)];
-    let stream = packets(&MuxBuilder::new(&five, 4).build()).0.to_vec();
+    let five = [Service { has_schedule: true, ..Service::tv(5, "Five", Codec::H264, 2_000_000) }];
+    let guided =
+        MuxBuilder { events: vec![(5, ["Now", "Next"])], sections: guide(), ..MuxBuilder::new(&five, 4) };
+    let stream = packets(&guided.build()).0.to_vec();
     let _sender = Sender::forever(to, stream, Duration::from_secs(4));
     let state = dir.state();
     let _box = run_box(&state, &[file, format!("udp://{to}")]);
@@ -129,6 +132,13 @@ fn steady_streaming_allocates_nothing() {
             let last = ask("{\"cmd\":\"status\"}").ok()?.pop()?;
             (number(&last, "viewers") == CLIENTS.into()).then_some(())
         });
+        let events = || {
+            number(
+                &ask("{\"cmd\":\"status\"}").expect("the box answers").pop().expect("a line"),
+                "guide_events",
+            )
+        };
+        wait_for("the guide", || (events() == 6).then_some(()));
         let (bytes, allocations) = steady(&delivered);
         // The counter counts: one who comes costs something.
         let before = ALLOCATIONS.load(Ordering::Relaxed);
@@ -139,6 +149,18 @@ fn steady_streaming_allocates_nothing() {
         assert!(bytes > 10_000_000, "the clients stream");
         assert_eq!(allocations, 0, "steady streaming allocates");
     });
+}
+
+/// What a guide repeats: a schedule, a bouquet, the time.
+fn guide() -> Vec<(u16, Vec<u8>)> {
+    let event =
+        |i: u16| Event { id: i, start: u64::from(i) * 600, duration: 600, title: "x".into(), more: vec![] };
+    let place = |section| Place { table_id: 0x50, version: 1, section, last_section: 8, last_table: 0x50 };
+    let section =
+        |n: u16| eit(1, 5, place(u8::try_from(8 * n).expect("two")), &[event(2 * n), event(2 * n + 1)]);
+    let schedule = [0, 1].map(|n| (0x12, section(n)));
+    let rest = [(0x11, bat(7, 0, "Basic", 1, &[(5, 5)])), (0x14, tot(60, "FRA", 3600))];
+    schedule.into_iter().chain(rest).collect()
 }
 
 /// Ends the clients, also where a check fails: nobody waits for who watches for ever.

@@ -79,7 +79,8 @@ pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>
         // A guide is long and a socket takes much of it at once: streams have their tick in between.
         smol::future::yield_now().await;
     }
-    let next = page.next.map_or("null".into(), |m| format!("\"{}-{}-{}\"", m.number, m.event.0, m.event.1));
+    let next =
+        page.next.map_or_else(|| "null".into(), |m| format!("\"{}-{}-{}\"", m.number, m.event.0, m.event.1));
     body.write(format!("],\"next\":{next}}}").as_bytes()).await?;
     body.finish().await
 }

@@ -4,9 +4,12 @@ use std::collections::HashMap;
 
 use super::tests::{Sent, Shown};
 
-/// What the last version of each table of each service says, by section.
+/// Events by section.
+type Sections = HashMap<u8, Vec<Shown>>;
+
+/// By service and table: its last version, and what that says.
 #[derive(Default)]
-pub(super) struct Naive(HashMap<(u16, u8), (u8, HashMap<u8, Vec<Shown>>)>);
+pub(super) struct Naive(HashMap<(u16, u8), (u8, Sections)>);
 
 impl Naive {
     /// Takes a section of a schedule that nothing was wrong with.

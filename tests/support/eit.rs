@@ -56,7 +56,8 @@ pub fn eit(tsid: u16, sid: u16, place: Place, events: &[Event]) -> Vec<u8> {
 
 /// A bouquet of services of the mux `tsid`, with numbers of EACEM for them.
 pub fn bat(id: u16, version: u8, name: &str, tsid: u16, services: &[(u16, u16)]) -> Vec<u8> {
-    let list: Vec<u8> = services.iter().flat_map(|(sid, _)| [(sid >> 8) as u8, *sid as u8, 1]).collect();
+    let list: Vec<u8> =
+        services.iter().flat_map(|(sid, _)| [&sid.to_be_bytes()[..], &[1]].concat()).collect();
     let numbers: Vec<u8> = services
         .iter()
         .flat_map(|(sid, n)| [sid.to_be_bytes(), (0xfc00 | n).to_be_bytes()].concat())
@@ -101,7 +102,8 @@ fn time(seconds: u64) -> Vec<u8> {
 }
 
 fn clock(seconds: u64) -> [u8; 3] {
-    [seconds / 3600, seconds / 60 % 60, seconds % 60].map(|n| (n / 10 * 16 + n % 10) as u8)
+    let digits = |n: u64| (n / 10 * 16 + n % 10).to_le_bytes()[0];
+    [seconds / 3600, seconds / 60 % 60, seconds % 60].map(digits)
 }
 
 /// An event as it was received.
