@@ -26,9 +26,12 @@ fn capture(name: &str) -> Option<Vec<u8>> {
     bytes
 }
 
+/// Events by section.
+type Sections = BTreeMap<u8, Vec<Received>>;
+
 /// The events of the schedules, of this mux alone or of others, too, as the last version of each section has them.
 fn naively(bytes: &[u8]) -> BTreeMap<[u16; 3], BTreeSet<Received>> {
-    let mut tables: BTreeMap<([u16; 3], u8), (u8, BTreeMap<u8, Vec<Received>>)> = BTreeMap::new();
+    let mut tables = BTreeMap::<([u16; 3], u8), (u8, Sections)>::new();
     let mut buffer = Vec::new();
     for packet in packets(bytes).0.iter().filter(|p| pid(p) == 0x12) {
         for section in sections(packet, &mut buffer) {
@@ -38,7 +41,7 @@ fn naively(bytes: &[u8]) -> BTreeMap<[u16; 3], BTreeSet<Received>> {
             let be16 = |at: usize| u16::from_be_bytes([section[at], section[at + 1]]);
             let table = tables.entry(([be16(10), be16(8), be16(3)], section[0])).or_default();
             if table.0 != section[5] {
-                *table = (section[5], BTreeMap::new());
+                *table = (section[5], Sections::new());
             }
             table.1.insert(section[6], received(&section));
         }
