@@ -30,6 +30,11 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("listeners", "usize", "Addresses the HTTP server listens on."),
     ("local_peers", "usize", "Programs connected to the local socket at one time."),
     (
+        "authority",
+        "&str",
+        "Whose word changes a channel's number when the configuration names none: `vendor`, `import` or `scan`.",
+    ),
+    (
         "iptv_interface",
         "&str",
         "Interface on which imported lists may name multicast groups; empty: the kernel's choice.",
@@ -139,16 +144,22 @@ fn check(facts: &BTreeMap<String, Value>) -> Result<(), String> {
     rule(n("head_bytes") >= 1024, "head_bytes: a browser's head needs 1024".into())?;
     rule(n("heads") <= n("connections"), "heads: more than connections".into())?;
     rule(n("scan_timeout_ms") >= 6000, "scan_timeout_ms: a NIT may take 5 s, and must come before".into())?;
-    let charset = facts["charset_override"].as_str().unwrap_or("");
-    rule(
-        ["none", "gbk", "utf-8"].contains(&charset),
-        format!("charset_override = \"{charset}\": must be none, gbk or utf-8"),
-    )?;
+    one_of(facts, "charset_override", &["none", "gbk", "utf-8"])?;
+    one_of(facts, "authority", &["vendor", "import", "scan"])?;
     let listen = facts["listen"].as_str().unwrap_or("");
     rule(
         listen.parse::<std::net::SocketAddr>().is_ok(),
         format!("listen = \"{listen}\": not an address and a port"),
     )
+}
+
+/// Refuses a text that is none of `known`.
+fn one_of(facts: &BTreeMap<String, Value>, key: &str, known: &[&str]) -> Result<(), String> {
+    let text = facts[key].as_str().unwrap_or("");
+    if known.contains(&text) {
+        return Ok(());
+    }
+    Err(format!("{key} = \"{text}\": must be one of {}", known.join(", ")))
 }
 
 fn emit(name: &str, facts: &BTreeMap<String, Value>) {

@@ -1,6 +1,6 @@
-//! What an imported list says of channels: whose number and name they bear, whatever the mux calls them.
+//! What imported lists say of channels: whose numbers and names they bear, whatever the mux calls them.
 
-use crate::import::{Authority, may_renumber};
+use crate::import::Authority;
 use crate::ts::service_info::{Name, ServiceKind};
 
 use super::{ChannelTable, Entry};
@@ -8,6 +8,8 @@ use super::{ChannelTable, Entry};
 /// A channel of an imported list. Its source has one programme; of a mux of several it is the first that is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
+    /// Whose list it is: the vendor's, or an imported one.
+    pub by: Authority,
     /// The source, as it is configured.
     pub source: String,
     /// The number, where the list gives one.
@@ -20,59 +22,83 @@ pub struct Claim {
     pub kind: ServiceKind,
 }
 
+/// What all lists together say of the channel of a source.
+pub(super) struct Claimed {
+    /// Its place in the table's list of sources.
+    source: u16,
+    /// The service that it is of, as soon as one was found.
+    service: Option<u16>,
+    /// The number, and who gives it. No two have the same number.
+    pub(super) number: Option<(u16, Authority)>,
+    /// The list that is heard first.
+    claim: Claim,
+}
+
 impl ChannelTable {
     /// Takes over what imported lists say, for the channels that are there and for those still to be found.
-    pub fn claim(&mut self, claims: Vec<Claim>) {
-        self.claims = claims.into_iter().map(|claim| (self.source_of(&claim.source), claim)).collect();
+    ///
+    /// The lists of `authority` change numbers at once; see [`Authority`] for what the others do.
+    pub fn claim(&mut self, authority: Authority, mut claims: Vec<Claim>) {
+        self.authority = authority;
+        claims.sort_by_key(|claim| authority.rank(claim.by)); // which keeps the order of the lists
+        self.claims = self.merged(claims);
         for i in 0..self.claims.len() {
-            let (source, number) = (self.claims[i].0, self.claims[i].1.number);
+            let (source, number) = (self.claims[i].source, self.claims[i].number.map(|(number, _)| number));
             // An entry that bears the number already is the one that was bound to the claim before.
-            let bound = self.entries.iter().position(|e| e.source == source && Some(e.number) == number);
-            let Some(at) = bound.or_else(|| self.entries.iter().position(|e| e.source == source)) else {
-                continue;
-            };
-            let mut entry = self.entries.remove(at);
-            let before = entry.clone();
-            if let Some(number) = number.filter(|_| may_renumber(Authority::Scan, Authority::Import)) {
-                self.make_way(number);
-                entry.number = number;
+            let bound = self.entries.iter().find(|e| e.source == source && Some(e.number) == number);
+            let bound = bound.or_else(|| self.entries.iter().find(|e| e.source == source));
+            self.claims[i].service = bound.map(|e| e.service.service_id);
+        }
+        for i in 0..self.claims.len() {
+            let Claimed { source, service, number, .. } = self.claims[i];
+            let Some(at) = service.and_then(|service| self.place_of(source, service)) else { continue };
+            let before = self.entries[at].clone();
+            self.claims[i].claim.dress(&mut self.entries[at]);
+            self.dirty |= self.entries[at] != before;
+            if let Some((number, _)) = number.filter(|(_, by)| authority.lets_renumber(*by)) {
+                self.renumber(at, number);
             }
-            self.claims[i].1.dress(&mut entry);
-            self.dirty |= entry != before;
-            self.insert(entry);
         }
     }
 
-    /// The claim on an entry of `source` that has this number, or that is about to get one.
-    pub(super) fn claim_on(&self, source: u16, number: Option<u16>) -> Option<&Claim> {
-        let (_, claim) = self.claims.iter().find(|(claimed, _)| *claimed == source)?;
-        let first = self.entries.iter().filter(|e| e.source == source).map(|e| e.number).min();
-        match number {
-            None => first.is_none().then_some(claim),
-            Some(number) => (claim.number.or(first) == Some(number)).then_some(claim),
+    /// One for each source: the list that is heard first names it, and numbers it unless it has no number for it.
+    fn merged(&self, claims: Vec<Claim>) -> Vec<Claimed> {
+        let mut merged = Vec::<Claimed>::new();
+        for claim in claims {
+            // What is not configured was left out for want of room, and will not be found.
+            let Some(source) = self.find_source(&claim.source) else { continue };
+            let is_taken = |number| merged.iter().any(|c| c.number.is_some_and(|(taken, _)| taken == number));
+            let number = claim.number.filter(|number| !is_taken(*number)).map(|number| (number, claim.by));
+            match merged.iter_mut().find(|c| c.source == source) {
+                Some(first) => first.number = first.number.or(number),
+                None => merged.push(Claimed { source, service: None, number, claim }),
+            }
+        }
+        merged
+    }
+
+    /// What lists say of a service of `source`; of a service that is new, if it is the first one.
+    pub(super) fn claim_on(&self, source: u16, service: u16) -> Option<&Claimed> {
+        self.claims.iter().find(|c| c.source == source && c.service.is_none_or(|first| first == service))
+    }
+
+    /// Remembers that a service was found, which may be the first of its source.
+    pub(super) fn bind(&mut self, source: u16, service: u16) {
+        if let Some(claimed) = self.claims.iter_mut().find(|c| c.source == source) {
+            claimed.service.get_or_insert(service);
         }
     }
+}
 
-    /// Some list gives this number to a channel.
-    pub(super) fn is_claimed(&self, number: u16) -> bool {
-        self.claims.iter().any(|(_, claim)| claim.number == Some(number))
-    }
-
-    /// Whoever bears `number` gets another: a scan gave it, and a list outranks a scan.
-    fn make_way(&mut self, number: u16) {
-        let Some(at) = self.entries.iter().position(|e| e.number == number) else { return };
-        let mut entry = self.entries.remove(at);
-        let free = |n: &u16| *n != number && self.find(*n).is_none() && !self.is_claimed(*n);
-        // There are far fewer entries than numbers, so one is free.
-        entry.number = (1..=u16::MAX).find(free).unwrap_or(u16::MAX);
-        log::info!("channel {number}: '{}' is now number {}", entry.name, entry.number);
-        self.insert(entry);
+impl Claimed {
+    /// Gives the list's name to an entry.
+    pub(super) fn dress(&self, entry: &mut Entry) {
+        self.claim.dress(entry);
     }
 }
 
 impl Claim {
-    /// Gives the list's name to an entry.
-    pub(super) fn dress(&self, entry: &mut Entry) {
+    fn dress(&self, entry: &mut Entry) {
         entry.name = self.name.clone();
         entry.kind = self.kind;
         if !self.provider.is_empty() {
@@ -94,7 +120,8 @@ mod tests {
 
     fn claim(number: Option<u16>, name: &str) -> Claim {
         let (name, provider) = (Name::new(name), Name::default());
-        Claim { source: DEMO.into(), number, name, provider, kind: ServiceKind::Television }
+        let (by, source) = (Authority::Import, DEMO.into());
+        Claim { by, source, number, name, provider, kind: ServiceKind::Television }
     }
 
     /// The numbers and names of the demo's channels once it was surveyed, under `claims`.
@@ -103,7 +130,7 @@ mod tests {
         let mut epg = crate::guide::sample();
         let mut tuners = Tuners::new([DEMO, &other].map(|url| url.parse().unwrap())).unwrap();
         let mut table = ChannelTable::load(record, &tuners).unwrap();
-        table.claim(claims);
+        table.claim(Authority::Import, claims);
         let mut now = Duration::from_secs(100);
         tuners.survey(now);
         while tuners.is_active() {

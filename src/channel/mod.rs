@@ -18,8 +18,11 @@ use crate::ts::service_info::{Name, ServiceKind, ServiceTriple};
 use crate::tuner::{Known, Lease, LeaseError, MuxId, Tuners};
 
 mod claim;
+mod number;
 mod record;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use claim::Claim;
 pub use record::RecordError;
@@ -41,7 +44,7 @@ pub struct ComponentEntry {
 /// An entry of the channel table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The number a person keys in. It never changes by itself.
+    /// The number a person keys in. Nobody but the [authority](crate::import::Authority) changes it.
     pub number: u16,
     /// The name.
     pub name: Name,
@@ -64,6 +67,9 @@ pub struct Entry {
     /// It was in its mux when that was last looked at.
     #[serde(skip)]
     present: bool,
+    /// The number that its network gives it, as its mux showed it last.
+    #[serde(skip)]
+    lcn: Option<u16>,
     /// What is on.
     #[serde(skip)]
     pub guide: Guide,

@@ -105,6 +105,7 @@ mod tests {
             scrambled: true,
             pmt: heapless::Vec::from_slice(&[2, 0xb0]).unwrap(),
             present: false,
+            lcn: None,
             guide: crate::ts::event::Guide::default(),
         }
     }

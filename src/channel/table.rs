@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use super::claim::Claimed;
 use super::{
-    Available, Channel, ChannelError, Claim, ComponentEntry, Entry, RecordError, Renamed, Wanted, record,
+    Available, Channel, ChannelError, ComponentEntry, Entry, RecordError, Renamed, Wanted, record,
 };
 use crate::board;
+use crate::import::Authority;
 use crate::ts::event::Guide;
 use crate::ts::psi::{Kind, Programme};
 use crate::ts::service_info::{Name, ServiceKind, ServiceTriple};
@@ -20,27 +22,39 @@ const NAMELESS: Duration = Duration::from_secs(4);
 /// All channels, ordered by number.
 pub struct ChannelTable {
     pub(super) entries: Vec<Entry>,
-    /// What imported lists say, each of one of `sources`.
-    pub(super) claims: Vec<(u16, Claim)>,
+    /// Who may change numbers.
+    pub(super) authority: Authority,
+    /// What imported lists say, in the order in which they are heard.
+    pub(super) claims: Vec<Claimed>,
     /// Every source a channel ever came from, as it was configured; entries name them by index.
     sources: Vec<String>,
-    /// Which of `sources` each configured mux is, in the configuration's order.
-    configured: Vec<(MuxId, u16)>,
+    /// The configured muxes, in the configuration's order.
+    pub(super) configured: Vec<Configured>,
     /// Something changed that flash does not know.
     pub(super) dirty: bool,
     /// It was said that the table is full.
     full: bool,
 }
 
+/// A mux that is configured now.
+pub(super) struct Configured {
+    id: MuxId,
+    /// Its place in the table's list of sources.
+    pub(super) source: u16,
+    /// It has shown what numbers its network gives since the box was started.
+    pub(super) numbered: bool,
+}
+
 impl ChannelTable {
     /// The table as `record` has it (empty: no channel), for the muxes configured now.
     pub fn load(record: &[u8], tuners: &Tuners) -> Result<Self, RecordError> {
         let (sources, entries) = record::read(record)?;
-        let mut table =
-            Self { entries, claims: Vec::new(), sources, configured: Vec::new(), dirty: false, full: false };
+        let authority = Authority::Import; // until `claim` says otherwise
+        let (claims, configured) = (Vec::new(), Vec::new());
+        let mut table = Self { entries, authority, claims, sources, configured, dirty: false, full: false };
         for (id, mux) in tuners.muxes() {
             let source = table.source_of(&mux.url.to_string());
-            table.configured.push((id, source));
+            table.configured.push(Configured { id, source, numbered: false });
         }
         Ok(table)
     }
@@ -101,28 +115,40 @@ impl ChannelTable {
     /// Takes over what mux `id` shows now.
     pub fn correct(&mut self, id: MuxId, tuners: &Tuners, now: Duration) {
         let Some(mux) = tuners.mux(id) else { return };
-        let Some(&(_, source)) = self.configured.iter().find(|(known, _)| *known == id) else { return };
+        let Some(configured) = self.configured.iter_mut().find(|known| known.id == id) else { return };
         let Some(open) = mux.open().filter(|open| !open.services.all.is_empty()) else { return };
+        let (source, is_numbered) = (configured.source, open.services.is_numbered());
+        configured.numbered |= is_numbered;
         for entry in self.entries.iter_mut().filter(|e| e.source == source) {
-            entry.present = open.services.find(entry.service.service_id).is_some();
+            let service = open.services.find(entry.service.service_id);
+            entry.present = service.is_some();
+            let lcn = service.and_then(|service| open.services.lcn(service)).map(|lcn| lcn.number);
+            // A mux that was just opened again knows less than it showed before.
+            let stays = !open.services.has_network();
+            entry.lcn = if lcn.is_none() && stays { entry.lcn } else { lcn };
         }
         let nameless = open.services.has_programmes() && open.age(now) >= NAMELESS;
+        // Neither has more than the services of a mux.
         let mut new = heapless::Vec::<_, { board::SERVICES_PER_MUX }>::new();
+        let mut known = heapless::Vec::<_, { board::SERVICES_PER_MUX }>::new();
         for service in &open.services.all {
             let Some(programme) = service.programme.as_ref().filter(|p| has_sound_or_picture(p)) else {
                 continue;
             };
-            let at =
-                self.entries.iter().position(|e| e.source == source && e.service.service_id == service.id);
-            match at {
-                Some(at) => self.update(at, service, programme, open),
-                None if open.services.is_numbered() && (service.info.is_some() || nameless) => {
-                    let _room = new.push((service, programme)); // there are no more than services of a mux
+            match self.place_of(source, service.id) {
+                Some(at) => {
+                    self.update(at, service, programme, open);
+                    let _room = known.push(service);
+                }
+                None if is_numbered && (service.info.is_some() || nameless) => {
+                    let _room = new.push((service, programme));
                 }
                 None => {}
             }
         }
         // Who has a number of its own gets it before others take the lowest that are free.
+        known.sort_unstable_by_key(|service| precedence(service, open));
+        self.settle(source, known.iter().map(|service| service.id));
         new.sort_unstable_by_key(|(service, _)| precedence(service, open));
         for (service, programme) in new {
             self.add(source, service, programme, open);
@@ -130,12 +156,14 @@ impl ChannelTable {
     }
 
     fn update(&mut self, at: usize, service: &Service, programme: &Programme, open: &OpenMux) {
-        let claim = self.claim_on(self.entries[at].source, Some(self.entries[at].number)).cloned();
         let entry = &mut self.entries[at];
         open.services.tell(service, &mut entry.guide); // which is not for flash
         let mut new = entry.clone();
         fill(&mut new, service, programme, open);
-        claim.iter().for_each(|claim| claim.dress(&mut new));
+        if let Some(claimed) = self.claim_on(new.source, service.id) {
+            claimed.dress(&mut new);
+        }
+        let entry = &mut self.entries[at];
         if new != *entry {
             if new.name != entry.name {
                 log::info!("channel {}: '{}' is now '{}'", entry.number, entry.name, new.name);
@@ -146,10 +174,12 @@ impl ChannelTable {
     }
 
     fn add(&mut self, source: u16, service: &Service, programme: &Programme, open: &OpenMux) {
-        let claim = self.claim_on(source, None).cloned();
-        let claimed = claim.as_ref().and_then(|claim| claim.number).filter(|n| self.find(*n).is_none());
-        let number = claimed.or_else(|| self.new_number(service, open));
-        let Some(number) = number.filter(|_| self.entries.len() < board::CHANNELS) else {
+        let services = &open.services;
+        let lcn = services.lcn(service).map(|lcn| lcn.number);
+        let given = |n: u16| services.all.iter().any(|s| services.lcn(s).is_some_and(|lcn| lcn.number == n));
+        let has_room = self.entries.len() < board::CHANNELS;
+        let number = has_room.then(|| self.number_of_new(source, service.id, lcn, given)).flatten();
+        let Some(number) = number else {
             if !std::mem::replace(&mut self.full, true) {
                 log::warn!(
                     "the channel table is full ({}): service {} is left out",
@@ -159,25 +189,15 @@ impl ChannelTable {
             }
             return;
         };
-        let mut entry = Entry {
-            number,
-            name: Name::new(&format!("Service {}", service.id)),
-            provider: Name::default(),
-            kind: ServiceKind::Television,
-            service: ServiceTriple { original_network_id: 0, transport_stream_id: 0, service_id: service.id },
-            source,
-            pcr_pid: 0,
-            components: heapless::Vec::new(),
-            scrambled: false,
-            pmt: heapless::Vec::new(),
-            present: true,
-            guide: Guide::default(),
-        };
+        let mut entry = Entry { lcn, ..Entry::new(number, source, service.id) };
         open.services.tell(service, &mut entry.guide);
         fill(&mut entry, service, programme, open);
-        claim.iter().for_each(|claim| claim.dress(&mut entry));
+        if let Some(claimed) = self.claim_on(source, service.id) {
+            claimed.dress(&mut entry);
+        }
         log::info!("channel {number}: '{}'", entry.name);
         self.insert(entry);
+        self.bind(source, service.id);
         self.dirty = true;
     }
 
@@ -187,33 +207,49 @@ impl ChannelTable {
         self.entries.insert(at, entry);
     }
 
-    /// The number for a service that is new: the one its network gives it where that is free, else the lowest free one
-    /// that its network gives to no other of the mux.
-    fn new_number(&self, service: &Service, open: &OpenMux) -> Option<u16> {
-        let services = &open.services;
-        let free = |number: &u16| self.find(*number).is_none() && !self.is_claimed(*number);
-        let own = services.lcn(service).map(|lcn| lcn.number).filter(free);
-        let given = |number: &u16| {
-            services.all.iter().any(|s| services.lcn(s).is_some_and(|lcn| lcn.number == *number))
-        };
-        own.or_else(|| (1..=u16::MAX).find(|number| free(number) && !given(number)))
+    fn mux_of(&self, entry: &Entry) -> Option<MuxId> {
+        self.configured.iter().find(|c| c.source == entry.source).map(|c| c.id)
     }
 
-    fn mux_of(&self, entry: &Entry) -> Option<MuxId> {
-        self.configured.iter().find(|(_, source)| *source == entry.source).map(|(id, _)| *id)
+    /// Where the entry of a service is now.
+    pub(super) fn place_of(&self, source: u16, service: u16) -> Option<usize> {
+        self.entries.iter().position(|e| e.source == source && e.service.service_id == service)
+    }
+
+    /// The index of a source that is known.
+    pub(super) fn find_source(&self, url: &str) -> Option<u16> {
+        self.sources.iter().position(|s| s == url).and_then(|at| u16::try_from(at).ok())
     }
 
     /// The index of a source, which is remembered from now on.
-    pub(super) fn source_of(&mut self, url: &str) -> u16 {
-        let at = self.sources.iter().position(|s| s == url).unwrap_or_else(|| {
+    fn source_of(&mut self, url: &str) -> u16 {
+        self.find_source(url).unwrap_or_else(|| {
             self.sources.push(url.into());
-            self.sources.len() - 1
-        });
-        u16::try_from(at).unwrap_or(u16::MAX)
+            u16::try_from(self.sources.len() - 1).unwrap_or(u16::MAX)
+        })
     }
 }
 
 impl Entry {
+    /// A channel of which no more than this is known.
+    pub(super) fn new(number: u16, source: u16, service_id: u16) -> Self {
+        Self {
+            number,
+            name: Name::new(&format!("Service {service_id}")),
+            provider: Name::default(),
+            kind: ServiceKind::Television,
+            service: ServiceTriple { original_network_id: 0, transport_stream_id: 0, service_id },
+            source,
+            pcr_pid: 0,
+            components: heapless::Vec::new(),
+            scrambled: false,
+            pmt: heapless::Vec::new(),
+            present: true,
+            lcn: None,
+            guide: Guide::default(),
+        }
+    }
+
     /// What the tuner is told of the service.
     fn known(&self) -> Known {
         Known {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lexopt::Arg;
 
-use super::config::Settings;
+use super::config::{KEYS, Settings};
 use crate::board;
 use crate::store::helper::HELPER;
 
@@ -15,7 +15,8 @@ pub const HELP: &str = "\
 stbcastd: lets paired phones watch this box's live television
 
 Usage:
-  stbcastd run [--listen A:P]… [--source URL]… [--import FILE]… [--state DIR]
+  stbcastd run [--listen A:P]… [--source URL]… [--import FILE]…
+               [--vendor-import FILE]… [--authority WHO] [--state DIR]
                [--socket PATH] [--name NAME]… [--log LEVEL] [--config FILE]
   stbcastd link <number>|playlist [--ttl 1h] [--connections N] [--all]
   stbcastd channels [--all] [--json]
@@ -29,6 +30,11 @@ run starts the box, in the foreground. It ends on SIGTERM or Ctrl-C.
                      file:PATH[?loop][&speed=N]
   --import FILE    a list of multicast channels with their numbers and names:
                    M3U, Enigma2 bouquet; may be repeated
+  --vendor-import FILE
+                   the same, from the programme database of the box's maker
+  --authority WHO  whose word changes the number a channel has: vendor (the
+                   vendor's lists), import (the imported lists) or scan (the
+                   networks' numbers); the others add at free numbers
   --state DIR      where channels and keys are kept
   --socket PATH    the local socket
   --name NAME      a host name that is this box's, beside its addresses
@@ -103,7 +109,7 @@ fn run(parser: &mut lexopt::Parser) -> Result<Command, String> {
                 let path = value(parser)?;
                 settings.read(Path::new(&path)).map_err(|e| e.to_string())?;
             }
-            Arg::Long(key @ ("import" | "listen" | "source" | "state" | "socket" | "name" | "log")) => {
+            Arg::Long(key) if KEYS.contains(&key) => {
                 let key = key.to_owned();
                 settings.set(&key, &value(parser)?).map_err(|e| e.to_string())?;
             }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use log::LevelFilter;
 
 use crate::board;
+use crate::import::Authority;
 use crate::source::{SourceUrl, UrlError};
 
 /// What a run is told.
@@ -18,6 +19,8 @@ pub(super) struct Settings {
     pub(super) socket: Option<PathBuf>,
     pub(super) sources: Vec<SourceUrl>,
     pub(super) imports: Vec<PathBuf>,
+    pub(super) vendor_imports: Vec<PathBuf>,
+    pub(super) authority: Option<Authority>,
     pub(super) names: Vec<String>,
     pub(super) log: Option<LevelFilter>,
 }
@@ -30,6 +33,7 @@ pub(super) enum SettingError {
     Source(String, UrlError),
     SourceLong(usize),
     Name(String),
+    Authority(String),
     LogLevel(String),
     TooMany(&'static str, usize),
     Line(PathBuf, usize, Box<Self>),
@@ -41,7 +45,7 @@ impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownKey(key) => {
-                write!(f, "unknown setting '{key}'; known: import, listen, log, name, socket, source, state")
+                write!(f, "unknown setting '{key}'; known: {}", KEYS.join(", "))
             }
             Self::Address(text) => {
                 write!(f, "listen '{text}': an address and a port, such as 192.168.1.2:8800")
@@ -49,6 +53,7 @@ impl fmt::Display for SettingError {
             Self::Source(text, why) => write!(f, "source '{text}': {why}"),
             Self::SourceLong(most) => write!(f, "a source has at most {most} bytes"),
             Self::Name(text) => write!(f, "name '{text}': letters, digits, dots and hyphens"),
+            Self::Authority(text) => write!(f, "authority '{text}': one of vendor, import, scan"),
             Self::LogLevel(text) => write!(f, "log '{text}': one of error, warn, info, debug"),
             Self::TooMany(key, most) => write!(f, "{key}: this board has room for {most}"),
             Self::Line(path, line, why) => write!(f, "{}:{line}: {why}", path.display()),
@@ -80,6 +85,12 @@ impl Settings {
                 push(&mut self.sources, url, "source", board::SOURCES)
             }
             "import" => push(&mut self.imports, value.into(), "import", IMPORTS_MAX),
+            "vendor-import" => push(&mut self.vendor_imports, value.into(), "vendor-import", IMPORTS_MAX),
+            "authority" => {
+                let named = Authority::named(value);
+                self.authority = Some(named.ok_or_else(|| SettingError::Authority(value.into()))?);
+                Ok(())
+            }
             "name" => {
                 let letters = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
                 if value.is_empty() || !value.bytes().all(letters) {
@@ -110,12 +121,21 @@ impl Settings {
         Ok(())
     }
 
+    /// Who may change numbers.
+    pub(super) fn authority(&self) -> Authority {
+        let board = || Authority::named(board::AUTHORITY).unwrap_or(Authority::Import); // boards/build.rs has checked it
+        self.authority.unwrap_or_else(board)
+    }
+
     /// Where state is kept.
     pub(super) fn state(&self) -> PathBuf {
         self.state.clone().unwrap_or_else(|| board::STATE_PATH.into())
     }
 }
 
+/// All keys, which are the flags of `run`, too.
+pub(super) const KEYS: &[&str] =
+    &["authority", "import", "listen", "log", "name", "socket", "source", "state", "vendor-import"];
 /// Bytes of the longest source URL; the channel table keeps it.
 const SOURCE_MAX: usize = 512;
 /// Lists that are read at start: a receiver has a handful of bouquets.

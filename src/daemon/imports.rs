@@ -1,16 +1,16 @@
-//! Programme lists of a vendor, read at start: each multicast channel becomes a source with a number and a name.
+//! Programme lists, read at start: each multicast channel becomes a source with a number and a name.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::config::Settings;
 use crate::board;
 use crate::channel::Claim;
-use crate::import::{Framing, Import, Imported, ImportedSource, LIST_MAX, Rules};
+use crate::import::{Authority, Framing, Import, Imported, ImportedSource, LIST_MAX, Rules};
 use crate::source::SourceUrl;
 
 /// What lists bring.
-#[derive(Default)]
 pub(super) struct Lists {
     /// Sources that are to be opened.
     pub(super) sources: Vec<SourceUrl>,
@@ -18,38 +18,47 @@ pub(super) struct Lists {
     pub(super) claims: Vec<Claim>,
 }
 
-/// Reads the lists in their order. What a list may not have is logged with its line; a list that cannot be read at
-/// all is an error, since whoever configured it counts on it.
-pub(super) fn read(paths: &[PathBuf]) -> Result<Lists, String> {
-    let interface = Some(board::IPTV_INTERFACE).filter(|name| !name.is_empty());
-    let rules = Rules { interface: interface.map(Into::into), capacity: board::CHANNELS };
-    let mut import = Import::new(rules);
-    for path in paths {
-        let named = |why: &dyn std::fmt::Display| format!("import {}: {why}", path.display());
-        let bytes = bytes_of(path).map_err(|e| named(&e))?;
-        let refusals = import.read(&bytes).map_err(|e| named(&e))?;
-        for (line, why) in refusals.kept() {
-            log::warn!("{}:{line}: {why}", path.display());
-        }
-        if refusals.count() > refusals.kept().len() {
-            log::warn!("{}: {} lines were refused in all", path.display(), refusals.count());
-        }
-    }
-    let mut lists = Lists::default();
-    let mut tuned = 0;
-    for entry in import.into_entries() {
-        let Some(source) = source(&entry.source) else {
-            tuned += 1;
-            continue;
-        };
-        let Imported { number, name, provider, kind, .. } = entry;
-        lists.claims.push(Claim { source: source.to_string(), number, name, provider, kind });
-        lists.sources.push(source);
-    }
-    if tuned > 0 {
-        log::warn!("{tuned} imported channels need a tuner, and this box has none yet");
-    }
+/// Reads the vendor's lists, then the imported ones, each in their order. What a list may not have is logged with its
+/// line; a list that cannot be read at all is an error, since whoever configured it counts on it.
+pub(super) fn read(settings: &Settings) -> Result<Lists, String> {
+    let mut lists = Lists { sources: Vec::new(), claims: Vec::new() };
+    lists.read(Authority::Vendor, &settings.vendor_imports)?;
+    lists.read(Authority::Import, &settings.imports)?;
     Ok(lists)
+}
+
+impl Lists {
+    /// Reads the lists of `by`, whose numbers are his own.
+    fn read(&mut self, by: Authority, paths: &[PathBuf]) -> Result<(), String> {
+        let interface = Some(board::IPTV_INTERFACE).filter(|name| !name.is_empty());
+        let rules = Rules { interface: interface.map(Into::into), capacity: board::CHANNELS };
+        let mut import = Import::new(rules);
+        for path in paths {
+            let named = |why: &dyn std::fmt::Display| format!("import {}: {why}", path.display());
+            let bytes = bytes_of(path).map_err(|e| named(&e))?;
+            let refusals = import.read(&bytes).map_err(|e| named(&e))?;
+            for (line, why) in refusals.kept() {
+                log::warn!("{}:{line}: {why}", path.display());
+            }
+            if refusals.count() > refusals.kept().len() {
+                log::warn!("{}: {} lines were refused in all", path.display(), refusals.count());
+            }
+        }
+        let mut tuned = 0;
+        for entry in import.into_entries() {
+            let Some(source) = source(&entry.source) else {
+                tuned += 1;
+                continue;
+            };
+            let Imported { number, name, provider, kind, .. } = entry;
+            self.claims.push(Claim { by, source: source.to_string(), number, name, provider, kind });
+            self.sources.push(source);
+        }
+        if tuned > 0 {
+            log::warn!("{tuned} imported channels need a tuner, and this box has none yet");
+        }
+        Ok(())
+    }
 }
 
 /// One byte more than a list may have is enough to refuse it.

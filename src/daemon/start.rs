@@ -54,14 +54,14 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
         .map_err(|e| format!("state directory {}: {e}", state.display()))?;
     let writer = Writer::new(&state).map_err(|e| format!("cannot find this program's own file: {e}"))?;
     let keys = keys(&state, &writer)?;
-    let lists = imports::read(&settings.imports)?;
+    let lists = imports::read(settings)?;
     let sources = sources(settings, lists.sources);
     if sources.is_empty() {
         log::warn!("no source is configured: there will be no channels");
     }
     let tuners = Tuners::new(sources).map_err(|e| format!("memory for rings: {e}"))?;
     let mut channels = channels(&state, &tuners, &writer)?;
-    channels.claim(lists.claims);
+    channels.claim(settings.authority(), lists.claims);
     let reactor = Rc::new(Reactor::new().map_err(|e| format!("reactor: {e}"))?);
     let listeners = listeners(settings)?;
     let addresses = listeners.iter().map(|l| server::bound_to(l.as_fd())).collect::<Result<Vec<_>, _>>();

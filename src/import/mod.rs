@@ -25,7 +25,7 @@ mod sample;
 mod tests;
 mod vdr;
 
-pub use authority::{Authority, may_renumber};
+pub use authority::Authority;
 pub use detect::{Format, detect};
 pub use dvb::{Delivery, DvbService, Generation, Modulation, Polarisation, Position, Triple};
 pub use refusal::{Culprit, ImportError, REFUSALS_KEPT, Refusal, Refusals};

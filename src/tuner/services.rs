@@ -233,10 +233,16 @@ impl Services {
         })
     }
 
+    /// All was read that the network says of numbers: a service without one has none.
+    #[must_use]
+    pub fn has_network(&self) -> bool {
+        self.nit.is_complete()
+    }
+
     /// The numbers that the network gives to services of this mux are known, or nothing came of it.
     #[must_use]
     pub fn is_numbered(&self) -> bool {
-        self.nit.is_complete() && self.has_bouquets() || self.late
+        self.has_network() && self.has_bouquets() || self.late
     }
 
     /// Takes a section of present/following events.
