@@ -13,7 +13,7 @@ use crate::ts::psi::{Kind, Programme};
 use crate::ts::service_info::{Name, ServiceKind, ServiceTriple};
 use crate::ts::time::StreamTime;
 use crate::tuner::services::Service;
-use crate::tuner::{Identity, Known, MuxId, OpenMux, Tuners};
+use crate::tuner::{Identity, Known, Mux, MuxId, OpenMux, Tuners};
 
 /// A mux that has shown its programmes and no SDT for so long gets channels without names (TR 101 211 §4.4.1: the
 /// SDT comes every 2 s).
@@ -53,7 +53,7 @@ impl ChannelTable {
         let (claims, configured) = (Vec::new(), Vec::new());
         let mut table = Self { entries, authority, claims, sources, configured, dirty: false, full: false };
         for (id, mux) in tuners.muxes() {
-            let source = table.source_of(&mux.url.to_string());
+            let source = table.source_of(mux, tuners);
             table.configured.push(Configured { id, source, numbered: false });
         }
         Ok(table)
@@ -221,12 +221,22 @@ impl ChannelTable {
         self.sources.iter().position(|s| s == url).and_then(|at| u16::try_from(at).ok())
     }
 
-    /// The index of a source, which is remembered from now on.
-    fn source_of(&mut self, url: &str) -> u16 {
-        self.find_source(url).unwrap_or_else(|| {
-            self.sources.push(url.into());
-            u16::try_from(self.sources.len() - 1).unwrap_or(u16::MAX)
-        })
+    /// The index of a configured source, which is remembered from now on. One that was known on an interface that is
+    /// not configured any more is the same.
+    fn source_of(&mut self, mux: &Mux, tuners: &Tuners) -> u16 {
+        let url = mux.url.to_string();
+        let is_configured = |known: &str| tuners.muxes().any(|(_, mux)| mux.url.to_string() == known);
+        let moved = |known: &String| mux.url.is_stream_of(known) && !is_configured(known);
+        let at = self.sources.iter().position(|known| *known == url);
+        let at = at.or_else(|| self.sources.iter().position(moved)).unwrap_or(self.sources.len());
+        match self.sources.get_mut(at) {
+            Some(known) => {
+                self.dirty |= *known != url;
+                *known = url;
+            }
+            None => self.sources.push(url),
+        }
+        u16::try_from(at).unwrap_or(u16::MAX)
     }
 }
 

@@ -235,3 +235,25 @@ fn a_network_s_number_stays_while_its_mux_is_not_looked_at() {
     steps.push(Step::Show(0, vec![(0, None)]));
     assert_eq!(after(&steps), [((0, 0), 1), ((1, 0), 5)], "its network has taken it away");
 }
+
+#[test]
+fn a_source_on_another_interface_is_the_one_it_was() {
+    let load = |record: &[u8], sources: &[&str]| {
+        let tuners = Tuners::new(sources.iter().map(|url| url.parse().unwrap())).unwrap();
+        ChannelTable::load(record, &tuners).unwrap()
+    };
+    let urls = ["udp://239.1.1.1:5000?iface=eth0", "udp://239.1.1.2:5000", "udp://239.1.1.1:5000?iface=end0"];
+    let mut table = load(&[], &urls[..2]);
+    show(&mut table, 0, &[(7, None)]);
+    show(&mut table, 1, &[(8, None)]);
+    table.dirty = true;
+    let record = table.take_record().unwrap();
+    for (sources, unchanged) in [(&urls[..2], true), (&urls[1..], false)] {
+        let mut table = load(&record, sources);
+        let places = table.configured.iter().map(|c| c.source).collect::<BTreeSet<_>>();
+        assert_eq!(places, [0, 1].into(), "{sources:?}");
+        assert_eq!(table.take_record().is_none(), unchanged);
+    }
+    // Where both are configured, they are two.
+    assert_eq!(load(&record, &urls).configured.iter().map(|c| c.source).collect::<Vec<_>>(), [0, 1, 2]);
+}

@@ -16,8 +16,9 @@ stbcastd: lets paired phones watch this box's live television
 
 Usage:
   stbcastd run [--listen A:P]… [--source URL]… [--import FILE]…
-               [--vendor-import FILE]… [--authority WHO] [--state DIR]
-               [--socket PATH] [--name NAME]… [--log LEVEL] [--config FILE]
+               [--vendor-import FILE]… [--iptv-interface NAME]
+               [--authority WHO] [--state DIR] [--socket PATH] [--name NAME]…
+               [--log LEVEL] [--config FILE]
   stbcastd link <number>|playlist [--ttl 1h] [--connections N] [--all]
   stbcastd channels [--all] [--json]
   stbcastd status [--json]
@@ -32,6 +33,8 @@ run starts the box, in the foreground. It ends on SIGTERM or Ctrl-C.
                    M3U, Enigma2 bouquet; may be repeated
   --vendor-import FILE
                    the same, from the programme database of the box's maker
+  --iptv-interface NAME
+                   the network interface of the groups that lists name
   --authority WHO  whose word changes the number a channel has: vendor (the
                    vendor's lists), import (the imported lists) or scan (the
                    networks' numbers); the others add at free numbers

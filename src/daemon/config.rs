@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use log::LevelFilter;
+use nix::net::if_::{if_nameindex, if_nametoindex};
 
 use crate::board;
 use crate::import::Authority;
@@ -21,6 +22,7 @@ pub(super) struct Settings {
     pub(super) imports: Vec<PathBuf>,
     pub(super) vendor_imports: Vec<PathBuf>,
     pub(super) authority: Option<Authority>,
+    pub(super) iptv_interface: Option<String>,
     pub(super) names: Vec<String>,
     pub(super) log: Option<LevelFilter>,
 }
@@ -34,6 +36,7 @@ pub(super) enum SettingError {
     SourceLong(usize),
     Name(String),
     Authority(String),
+    Interface(String, String),
     LogLevel(String),
     TooMany(&'static str, usize),
     Line(PathBuf, usize, Box<Self>),
@@ -54,6 +57,9 @@ impl fmt::Display for SettingError {
             Self::SourceLong(most) => write!(f, "a source has at most {most} bytes"),
             Self::Name(text) => write!(f, "name '{text}': letters, digits, dots and hyphens"),
             Self::Authority(text) => write!(f, "authority '{text}': one of vendor, import, scan"),
+            Self::Interface(name, there) => {
+                write!(f, "iptv-interface '{name}': there is no such network interface here, but {there}")
+            }
             Self::LogLevel(text) => write!(f, "log '{text}': one of error, warn, info, debug"),
             Self::TooMany(key, most) => write!(f, "{key}: this board has room for {most}"),
             Self::Line(path, line, why) => write!(f, "{}:{line}: {why}", path.display()),
@@ -66,7 +72,7 @@ impl fmt::Display for SettingError {
 impl Settings {
     /// Takes one setting.
     pub(super) fn set(&mut self, key: &str, value: &str) -> Result<(), SettingError> {
-        match key {
+        match &*key.replace('_', "-") {
             "listen" => {
                 let address = value.parse().map_err(|_| SettingError::Address(value.into()))?;
                 push(&mut self.listen, address, "listen", board::LISTENERS)
@@ -86,6 +92,10 @@ impl Settings {
             }
             "import" => push(&mut self.imports, value.into(), "import", IMPORTS_MAX),
             "vendor-import" => push(&mut self.vendor_imports, value.into(), "vendor-import", IMPORTS_MAX),
+            "iptv-interface" => {
+                self.iptv_interface = Some(value.into());
+                Ok(())
+            }
             "authority" => {
                 let named = Authority::named(value);
                 self.authority = Some(named.ok_or_else(|| SettingError::Authority(value.into()))?);
@@ -127,15 +137,41 @@ impl Settings {
         self.authority.unwrap_or_else(board)
     }
 
+    /// The interface of imported multicast groups; `None` where the kernel is to choose. It has to be there, but that
+    /// of a board is nobody's business where no list is read.
+    pub(super) fn iptv_interface(&self) -> Result<Option<&str>, SettingError> {
+        let needs_none = self.imports.is_empty() && self.vendor_imports.is_empty();
+        let board = if needs_none { "" } else { board::IPTV_INTERFACE };
+        let name = self.iptv_interface.as_deref().unwrap_or(board);
+        if name.is_empty() || if_nametoindex(name).is_ok() {
+            return Ok(Some(name).filter(|name| !name.is_empty()));
+        }
+        let names = if_nameindex().map(|all| {
+            let names = all.iter().map(|interface| interface.name().to_string_lossy().into_owned());
+            names.collect::<Vec<_>>().join(", ")
+        });
+        Err(SettingError::Interface(name.into(), names.unwrap_or_else(|e| e.to_string())))
+    }
+
     /// Where state is kept.
     pub(super) fn state(&self) -> PathBuf {
         self.state.clone().unwrap_or_else(|| board::STATE_PATH.into())
     }
 }
 
-/// All keys, which are the flags of `run`, too.
-pub(super) const KEYS: &[&str] =
-    &["authority", "import", "listen", "log", "name", "socket", "source", "state", "vendor-import"];
+/// All keys, which are the flags of `run`, too. In a file, an underscore does for a hyphen, as in board files.
+pub(super) const KEYS: &[&str] = &[
+    "authority",
+    "import",
+    "iptv-interface",
+    "listen",
+    "log",
+    "name",
+    "socket",
+    "source",
+    "state",
+    "vendor-import",
+];
 /// Bytes of the longest source URL; the channel table keeps it.
 const SOURCE_MAX: usize = 512;
 /// Lists that are read at start: a receiver has a handful of bouquets.

@@ -22,17 +22,17 @@ pub(super) struct Lists {
 /// line; a list that cannot be read at all is an error, since whoever configured it counts on it.
 pub(super) fn read(settings: &Settings) -> Result<Lists, String> {
     let mut lists = Lists { sources: Vec::new(), claims: Vec::new() };
-    lists.read(Authority::Vendor, &settings.vendor_imports)?;
-    lists.read(Authority::Import, &settings.imports)?;
+    let interface = settings.iptv_interface().map_err(|e| e.to_string())?;
+    let rules = Rules { interface: interface.map(Into::into), capacity: board::CHANNELS };
+    lists.read(Authority::Vendor, &settings.vendor_imports, &rules)?;
+    lists.read(Authority::Import, &settings.imports, &rules)?;
     Ok(lists)
 }
 
 impl Lists {
     /// Reads the lists of `by`, whose numbers are his own.
-    fn read(&mut self, by: Authority, paths: &[PathBuf]) -> Result<(), String> {
-        let interface = Some(board::IPTV_INTERFACE).filter(|name| !name.is_empty());
-        let rules = Rules { interface: interface.map(Into::into), capacity: board::CHANNELS };
-        let mut import = Import::new(rules);
+    fn read(&mut self, by: Authority, paths: &[PathBuf], rules: &Rules) -> Result<(), String> {
+        let mut import = Import::new(rules.clone());
         for path in paths {
             let named = |why: &dyn std::fmt::Display| format!("import {}: {why}", path.display());
             let bytes = bytes_of(path).map_err(|e| named(&e))?;

@@ -88,6 +88,19 @@ impl FromStr for SourceUrl {
     }
 }
 
+impl SourceUrl {
+    /// Whether `text` names the same stream, be it on another interface. Kernels name their interfaces anew.
+    #[must_use]
+    pub fn is_stream_of(&self, text: &str) -> bool {
+        match (self, &text.parse()) {
+            (Self::Udp(one), Ok(Self::Udp(other))) | (Self::Rtp(one), Ok(Self::Rtp(other))) => {
+                (one.address, one.sender) == (other.address, other.sender)
+            }
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for SourceUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

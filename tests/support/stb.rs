@@ -201,9 +201,15 @@ impl Stb {
 
     /// Stops it and starts it again with these sources in place of the others.
     pub fn restart_with(&mut self, sources: &[&str]) {
+        let words: Vec<_> = sources.iter().flat_map(|source| ["--source", source]).collect();
+        self.restart_as(&words);
+    }
+
+    /// Stops it and starts it again with these arguments in place of the others.
+    pub fn restart_as(&mut self, words: &[&str]) {
         self.stop();
         self.arguments.truncate(4);
-        self.arguments.extend(sources.iter().flat_map(|s| ["--source".to_owned(), (*s).to_owned()]));
+        self.arguments.extend(words.iter().map(|word| (*word).to_owned()));
         self.begin();
     }
 
