@@ -19,6 +19,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("inputs", "usize", "Muxes that may be open at one time."),
     ("services_per_mux", "usize", "Services of one mux, 1 to 64."),
     ("channels", "usize", "Entries of the channel table, at most 4096."),
+    ("groups_per_channel", "usize", "Groups of imported lists that one channel is shown in."),
     ("components", "usize", "Elementary streams of one service, at most 16."),
     ("guide_events", "usize", "Events of the programme guide, of all channels together; 64 bytes each."),
     ("guide_text_bytes", "usize", "Bytes of the texts of these events, in blocks of 64."),

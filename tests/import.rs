@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use support::http::{Viewer, split};
+use support::http::{Viewer, get, split};
 use support::mux::{Codec, MuxBuilder, Service};
 use support::sender::{self, Sender};
 use support::stb::{Dir, Stb, demo, number, run_to_end, text, wait_for};
@@ -69,6 +69,11 @@ fn services(name: &str) -> [Service; 1] {
     [Service::tv(1, name, Codec::H264, 200_000)]
 }
 
+/// A channel as an M3U list has it.
+fn line(number: u16, name: &str, group: &str, to: SocketAddr) -> String {
+    format!("#EXTINF:-1 tvg-chno=\"{number}\" group-title=\"{group}\",{name}\nudp://{to}\n")
+}
+
 /// Numbers by name.
 fn numbers(stb: &Stb) -> BTreeMap<String, u64> {
     let lines = stb.channels();
@@ -84,14 +89,9 @@ fn the_authority_numbers_its_channels_and_leaves_the_others() {
     let (one, two) = (sender::multicast(), sender::multicast());
     let _on_air = [send(one, "first", 21), send(two, "second", 22)];
     let dir = Dir::new();
-    let list = |entries: &[(u16, &str, SocketAddr)]| {
-        let line = |(number, name, group): &(u16, &str, SocketAddr)| {
-            format!("#EXTINF:-1 tvg-chno=\"{number}\",{name}\nudp://{group}\n")
-        };
-        format!("#EXTM3U\n{}", entries.iter().map(line).collect::<String>())
-    };
-    let vendor = dir.file("vendor.m3u", list(&[(11, "One", one)]).as_bytes());
-    let user = dir.file("user.m3u", list(&[(1, "One", one), (31, "Two", two)]).as_bytes());
+    let vendor = dir.file("vendor.m3u", line(11, "One", "News", one).as_bytes());
+    let user = [line(1, "One", "Mine & \\", one), line(31, "Two", "", two)].concat();
+    let user = dir.file("user.m3u", user.as_bytes());
     let third = MuxBuilder { lcns: vec![(1, 31)], ..MuxBuilder::new(&services("Three"), 2) };
     let third = format!("file:{}?loop", dir.file("third.ts", &third.build()));
     let mut stb = Stb::start_in(dir, &[], &[]);
@@ -114,6 +114,7 @@ fn the_authority_numbers_its_channels_and_leaves_the_others() {
             stb.channels().iter().all(|line| text(line, "available") == Some("now")).then_some(())
         });
         assert_eq!(numbers(&stb), wanted, "{authority}: a restart changes nothing");
+        shows_groups(&stb, authority);
         if authority == "scan" {
             link.get_or_insert_with(|| stb.channel(31));
         }
@@ -121,5 +122,20 @@ fn the_authority_numbers_its_channels_and_leaves_the_others() {
             let moved = link.replace(&split(link).0.to_string(), &stb.address.to_string());
             assert_eq!(judge(Viewer::open(&moved).watch(188 * 3)).pat_programs[0].0, 1, "{moved}");
         }
+    }
+}
+
+/// The lists' groups are shown, that of the list which is heard first before the other's.
+fn shows_groups(stb: &Stb, authority: &str) {
+    let groups = if authority == "import" { ["Mine & \\", "News"] } else { ["News", "Mine & \\"] };
+    let [first, second] = groups.map(|group| group.replace('\\', "\\\\"));
+    let list = get(&stb.list().0).text();
+    for wanted in [&*format!("\"groups\":[\"{first}\",\"{second}\"]"), "\"groups\":[]"] {
+        assert!(list.contains(wanted), "{wanted}: {list}");
+        assert!(stb.channels().concat().contains(wanted), "{wanted}: {:?}", stb.channels());
+    }
+    let playlist = get(&stb.link("playlist", &[])).text();
+    for (name, group) in [("One", &*groups.join(";")), ("Two", "TV"), ("Three", "TV")] {
+        assert!(playlist.contains(&format!("group-title=\"{group}\",{name}\n")), "{name}: {playlist}");
     }
 }

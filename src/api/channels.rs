@@ -15,7 +15,7 @@ use crate::http::{Exchange, Request};
 use crate::sys::clock;
 use crate::ts::eit::Facts;
 use crate::ts::event::{Event, Title};
-use crate::ts::service_info::ServiceTriple;
+use crate::ts::service_info::{Name, ServiceTriple};
 
 /// A channel as the list shows it.
 #[derive(Serialize)]
@@ -27,6 +27,7 @@ pub struct ChannelView<'a> {
     id: String<20>,
     scrambled: bool,
     components: Components<'a>,
+    groups: Groups<'a>,
     available: &'a str,
     stream: String<256>,
     bouquets: Bouquets<'a>,
@@ -44,6 +45,8 @@ struct EventView {
 
 /// The names of the bouquets it is in.
 struct Bouquets<'a>(&'a Epg, ServiceTriple);
+/// The names of the groups that imported lists put it in.
+struct Groups<'a>(&'a [Name]);
 
 /// The components as `{pid, codec, language}`.
 struct Components<'a>(&'a Entry);
@@ -79,7 +82,7 @@ pub fn stream_path(entry: &Entry) -> String<256> {
 impl<'a> ChannelView<'a> {
     /// How `entry` is shown.
     #[must_use]
-    pub fn of(entry: &'a Entry, available: Available, epg: &'a Epg) -> Self {
+    pub fn of(entry: &'a Entry, groups: &'a [Name], available: Available, epg: &'a Epg) -> Self {
         let [now, next] = now_and_next(entry, epg);
         Self {
             number: entry.number,
@@ -89,6 +92,7 @@ impl<'a> ChannelView<'a> {
             id: triple(entry),
             scrambled: entry.scrambled,
             components: Components(entry),
+            groups: Groups(groups),
             available: available.name(),
             stream: stream_path(entry),
             bouquets: Bouquets(epg, entry.service),
@@ -136,6 +140,12 @@ impl Serialize for Bouquets<'_> {
         let mut list = serializer.serialize_seq(Some(epg.bouquets(*service).count()))?;
         epg.bouquets(*service).try_for_each(|name| list.serialize_element(name))?;
         list.end()
+    }
+}
+
+impl Serialize for Groups<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(Name::as_str))
     }
 }
 
@@ -189,8 +199,8 @@ impl SetTopBox {
             return Some(Vec::new());
         }
         let mut json = vec![0; 4096];
-        let length =
-            serde_json_core::to_slice(&ChannelView::of(entry, available, &guide), &mut json).unwrap_or(0);
+        let view = ChannelView::of(entry, channels.groups(entry), available, &guide);
+        let length = serde_json_core::to_slice(&view, &mut json).unwrap_or(0);
         json.truncate(length);
         Some(json)
     }

@@ -9,10 +9,9 @@ use embedded_io_async::{Read, Write};
 use super::channels::{stream_path, triple};
 use super::{SetTopBox, credentials, reply};
 use crate::channel::{Available, Entry};
-use crate::guide::Epg;
 use crate::http::{Exchange, Request, Status};
 use crate::sys::clock;
-use crate::ts::service_info::ServiceKind;
+use crate::ts::service_info::{Name, ServiceKind};
 
 pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     stb: &SetTopBox,
@@ -31,7 +30,7 @@ pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>
     let authority = request.host.map_or_else(|| SocketAddr::new(local, 80).to_string(), Into::into);
     let all = request.parameter::<4>("all").as_deref() == Some("1");
     let groups = match request.parameter::<16>("groups").as_deref() {
-        None if !request.has_parameter("groups") => Groups::Kinds,
+        None if !request.has_parameter("groups") => Groups::Own,
         Some("bouquets") => Groups::Bouquets,
         _ => return exchange.refuse(Status::BadRequest, "groups can be 'bouquets'").await,
     };
@@ -49,7 +48,9 @@ pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>
 /// What players sort channels by.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Groups {
-    Kinds,
+    /// Those of imported lists.
+    Own,
+    /// The broadcast's.
     Bouquets,
 }
 
@@ -70,18 +71,19 @@ impl SetTopBox {
         if !shown.all && !available {
             return Some(String::new());
         }
-        let bouquets = match shown.groups {
-            Groups::Kinds => String::new(),
-            Groups::Bouquets => bouquets(&self.guide.borrow(), entry),
+        let groups = match shown.groups {
+            Groups::Own => grouped(channels.groups(entry).iter().map(Name::as_str)),
+            Groups::Bouquets => {
+                grouped(self.guide.borrow().bouquets(entry.service).map(|name| name.as_str()))
+            }
         };
-        Some(lines(entry, &bouquets, authority, token))
+        Some(lines(entry, &groups, authority, token))
     }
 }
 
-/// The names of its bouquets, with the semicolons that players know between groups.
-fn bouquets(guide: &Epg, entry: &Entry) -> String {
-    let names = guide.bouquets(entry.service).map(|name| name.as_str().replace(';', ","));
-    names.collect::<Vec<_>>().join(";")
+/// Names of groups with the semicolons that players know between them. M3U has no way to write a quote inside quotes.
+fn grouped<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    names.map(|name| name.replace(';', ",").replace('"', "'")).collect::<Vec<_>>().join(";")
 }
 
 /// `groups` is in place of its kind, where there is one.
@@ -91,9 +93,9 @@ fn lines(entry: &Entry, groups: &str, authority: &str, token: &str) -> String {
         ServiceKind::Radio => ("Radio", " radio=\"true\""),
         ServiceKind::Data => ("Data", ""),
     };
-    // M3U has no way to write a quote inside quotes. A name has no control characters, so it stays on its line.
+    // A name has no control characters, so it stays on its line.
     let quoted = entry.name.as_str().replace('"', "'");
-    let group = if groups.is_empty() { kind.to_owned() } else { groups.replace('"', "'") };
+    let group = if groups.is_empty() { kind } else { groups };
     format!(
         "#EXTINF:-1 tvg-id=\"{}\" tvg-chno=\"{}\" tvg-name=\"{quoted}\" group-title=\"{group}\"{radio},{}\n\
          http://{authority}{}&t={token}\n",

@@ -1,5 +1,6 @@
 //! What imported lists say of channels: whose numbers and names they bear, whatever the mux calls them.
 
+use crate::board;
 use crate::import::Authority;
 use crate::ts::service_info::{Name, ServiceKind};
 
@@ -20,6 +21,8 @@ pub struct Claim {
     pub provider: Name,
     /// Television, radio or data.
     pub kind: ServiceKind,
+    /// The bouquet or group it stands in; empty where it stands in none.
+    pub group: Name,
 }
 
 /// What all lists together say of the channel of a source.
@@ -30,6 +33,8 @@ pub(super) struct Claimed {
     service: Option<u16>,
     /// The number, and who gives it. No two have the same number.
     pub(super) number: Option<(u16, Authority)>,
+    /// Where it stands, by all lists, each name once.
+    groups: heapless::Vec<Name, { board::GROUPS_PER_CHANNEL }>,
     /// The list that is heard first.
     claim: Claim,
 }
@@ -69,9 +74,21 @@ impl ChannelTable {
             let Some(source) = self.find_source(&claim.source) else { continue };
             let is_taken = |number| merged.iter().any(|c| c.number.is_some_and(|(taken, _)| taken == number));
             let number = claim.number.filter(|number| !is_taken(*number)).map(|number| (number, claim.by));
-            match merged.iter_mut().find(|c| c.source == source) {
-                Some(first) => first.number = first.number.or(number),
-                None => merged.push(Claimed { source, service: None, number, claim }),
+            let group = claim.group.clone();
+            let at = merged.iter().position(|c| c.source == source).unwrap_or_else(|| {
+                merged.push(Claimed {
+                    source,
+                    service: None,
+                    number: None,
+                    groups: heapless::Vec::new(),
+                    claim,
+                });
+                merged.len() - 1
+            });
+            let claimed = &mut merged[at];
+            claimed.number = claimed.number.or(number);
+            if !group.is_empty() && !claimed.groups.contains(&group) {
+                let _full = claimed.groups.push(group); // those that are heard first are shown
             }
         }
         merged
@@ -80,6 +97,12 @@ impl ChannelTable {
     /// What lists say of a service of `source`; of a service that is new, if it is the first one.
     pub(super) fn claim_on(&self, source: u16, service: u16) -> Option<&Claimed> {
         self.claims.iter().find(|c| c.source == source && c.service.is_none_or(|first| first == service))
+    }
+
+    /// The groups of imported lists that an entry stands in.
+    #[must_use]
+    pub fn groups(&self, entry: &Entry) -> &[Name] {
+        self.claim_on(entry.source, entry.service.service_id).map_or(&[], |claimed| &claimed.groups)
     }
 
     /// Remembers that a service was found, which may be the first of its source.
@@ -119,9 +142,9 @@ mod tests {
     const TICK: Duration = Duration::from_millis(20);
 
     fn claim(number: Option<u16>, name: &str) -> Claim {
-        let (name, provider) = (Name::new(name), Name::default());
+        let (name, provider, group) = (Name::new(name), Name::default(), Name::default());
         let (by, source) = (Authority::Import, DEMO.into());
-        Claim { by, source, number, name, provider, kind: ServiceKind::Television }
+        Claim { by, source, number, name, provider, kind: ServiceKind::Television, group }
     }
 
     /// The numbers and names of the demo's channels once it was surveyed, under `claims`.

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use super::claim::Claimed;
-use super::{
-    Available, Channel, ChannelError, ComponentEntry, Entry, RecordError, Renamed, Wanted, record,
-};
+use super::{Available, Channel, ChannelError, ComponentEntry, Entry, RecordError, Renamed, Wanted, record};
 use crate::board;
 use crate::import::Authority;
 use crate::ts::event::Guide;

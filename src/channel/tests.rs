@@ -91,9 +91,9 @@ fn apply(step: &Step, table: &mut ChannelTable, told: &mut Told) {
             *table = load(&table.take_record().unwrap());
             *told = Told { authority: *authority, lists: lists.clone(), networks: BTreeMap::new() };
             let claim = |(by, source, number): &(Authority, u16, Option<u16>)| {
-                let (name, provider) = (Name::new("listed"), Name::default());
+                let (name, provider, group) = (Name::new("listed"), Name::default(), Name::default());
                 let (by, source, kind) = (*by, url(*source), ServiceKind::Television);
-                Claim { by, source, number: *number, name, provider, kind }
+                Claim { by, source, number: *number, name, provider, kind, group }
             };
             table.claim(*authority, lists.iter().map(claim).collect());
         }

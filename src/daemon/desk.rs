@@ -50,7 +50,7 @@ impl Desk {
         let entries = (0..channels.len()).filter_map(|i| channels.get(i));
         let shown = entries.map(|e| (e, channels.availability(e, &tuners)));
         let shown = shown.filter(|(_, available)| all || *available == Available::Now);
-        let view = |(e, available)| ChannelView::of(e, available, &guide);
+        let view = |(e, available)| ChannelView::of(e, channels.groups(e), available, &guide);
         let lines = shown.flat_map(|shown| line(&ChannelLine { channel: view(shown) }));
         lines.chain(line(&Done::YES)).collect()
     }

@@ -50,8 +50,8 @@ impl Lists {
                 tuned += 1;
                 continue;
             };
-            let Imported { number, name, provider, kind, .. } = entry;
-            self.claims.push(Claim { by, source: source.to_string(), number, name, provider, kind });
+            let Imported { number, name, provider, kind, group, .. } = entry;
+            self.claims.push(Claim { by, source: source.to_string(), number, name, provider, kind, group });
             self.sources.push(source);
         }
         if tuned > 0 {
