@@ -135,16 +135,16 @@ impl OpenMux {
 
     /// Feeds `feed` with a service that nobody asked for, the nearest in the mux to one that is watched.
     pub(super) fn warm_up(&mut self, feed: Feed, now: Duration) {
-        let Some(service) = self.nearest_cold().map(|i| &self.services.all[i]) else { return };
-        let info = service.info.clone();
+        let Some(service) = self.nearest_cold().map(|i| self.services.all[i].id) else { return };
+        // All there is where the SDT says nothing of it.
         let identity = Identity {
             transport_stream_id: self.services.transport_stream_id,
             original_network_id: self.services.original_network_id,
-            name: info.as_ref().map_or_else(Name::default, |i| i.name.clone()),
-            provider: info.as_ref().map_or_else(Name::default, |i| i.provider.clone()),
-            kind: info.map_or(ServiceKind::Television, |i| i.kind),
+            name: Name::default(),
+            provider: Name::default(),
+            kind: ServiceKind::Television,
         };
-        self.attach(feed, &Known { service: service.id, programme: None, identity }, now);
+        self.attach(feed, &Known { service, programme: None, identity }, now);
         if let Some(outlet) = self.outlets.last_mut() {
             (outlet.warm, outlet.idle_since) = (true, Some(now));
         }
