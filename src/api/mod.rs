@@ -117,27 +117,32 @@ async fn converse<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     local: IpAddr,
     buffer: &mut HeadBuffer,
 ) -> io::Result<Next> {
-    loop {
-        let length = match connection.fill(buffer).await? {
-            Ok(Some(length)) => length,
-            Ok(None) => return Ok(Next::Close),
-            Err(why) => {
-                let (status, sentence) = why.answer();
-                Exchange::new(connection, Asked::NOTHING).refuse(status, sentence).await?;
-                return Ok(Next::Close);
+    // When the head in `buffer` began to come.
+    let mut begun = None;
+    let why = loop {
+        match Request::parse(buffer) {
+            Ok(Some((request, length))) => {
+                let exchange = Exchange::new(connection, Asked::of(&request));
+                match answer(stb, &request, exchange, local).await? {
+                    Next::Again => {}
+                    next => return Ok(next),
+                }
+                let rest = buffer.len() - length;
+                buffer.copy_within(length.., 0);
+                buffer.truncate(rest);
+                begun = None;
             }
-        };
-        // `fill` has just parsed these very bytes.
-        let Ok(Some((request, _))) = Request::parse(buffer) else { return Ok(Next::Close) };
-        let exchange = Exchange::new(connection, Asked::of(&request));
-        match answer(stb, &request, exchange, local).await? {
-            Next::Again => {}
-            next => return Ok(next),
+            Ok(None) => match connection.read_more(buffer, &mut begun).await? {
+                Ok(true) => {}
+                Ok(false) => return Ok(Next::Close),
+                Err(why) => break why,
+            },
+            Err(why) => break why,
         }
-        let rest = buffer.len() - length;
-        buffer.copy_within(length.., 0);
-        buffer.truncate(rest);
-    }
+    };
+    let (status, sentence) = why.answer();
+    Exchange::new(connection, Asked::NOTHING).refuse(status, sentence).await?;
+    Ok(Next::Close)
 }
 
 /// Finds the route.

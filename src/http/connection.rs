@@ -39,33 +39,37 @@ impl<S: Read<Error = io::Error> + Write<Error = io::Error>> Connection<S> {
         self.stream
     }
 
-    /// Reads until `buffer` begins with a whole head. `Ok(None)` at the peer's end between two requests.
-    pub async fn fill(&mut self, buffer: &mut HeadBuffer) -> io::Result<Result<Option<usize>, RequestError>> {
-        let mut patience = if buffer.is_empty() { IDLE_TIME } else { HEAD_TIME };
-        let started = crate::sys::clock::boot();
-        loop {
-            match Request::parse(buffer) {
-                Err(why) => return Ok(Err(why)),
-                Ok(Some((_, length))) => return Ok(Ok(Some(length))),
-                Ok(None) if buffer.is_full() => return Ok(Err(RequestError::HeadTooLong)),
-                Ok(None) => {}
-            }
-            let mut chunk = [0; 512];
-            let room = (buffer.capacity() - buffer.len()).min(chunk.len());
-            let read = self.stream.read(&mut chunk[..room]);
-            let n = match self.reactor.within(patience, read).await {
-                Err(e) if e.kind() == io::ErrorKind::TimedOut => {
-                    return Ok(if buffer.is_empty() { Ok(None) } else { Err(RequestError::Slow) });
-                }
-                other => other?,
-            };
-            if n == 0 {
-                return Ok(if buffer.is_empty() { Ok(None) } else { Err(RequestError::Syntax) });
-            }
-            let _fits = buffer.extend_from_slice(&chunk[..n]);
-            patience = HEAD_TIME.saturating_sub(crate::sys::clock::boot().saturating_sub(started));
-            patience = patience.max(Duration::from_millis(1));
+    /// Reads more of the head that `buffer` begins with, and that began to come at `begun`. `Ok(false)` at the peer's
+    /// end between two requests.
+    pub async fn read_more(
+        &mut self,
+        buffer: &mut HeadBuffer,
+        begun: &mut Option<Duration>,
+    ) -> io::Result<Result<bool, RequestError>> {
+        if buffer.is_full() {
+            return Ok(Err(RequestError::HeadTooLong));
         }
+        let patience = if buffer.is_empty() {
+            IDLE_TIME
+        } else {
+            let now = crate::sys::clock::boot();
+            let passed = now.saturating_sub(*begun.get_or_insert(now));
+            HEAD_TIME.saturating_sub(passed).max(Duration::from_millis(1))
+        };
+        let mut chunk = [0; 512];
+        let room = (buffer.capacity() - buffer.len()).min(chunk.len());
+        let n = match self.reactor.within(patience, self.stream.read(&mut chunk[..room])).await {
+            Err(e) if e.kind() == io::ErrorKind::TimedOut => {
+                return Ok(if buffer.is_empty() { Ok(false) } else { Err(RequestError::Slow) });
+            }
+            other => other?,
+        };
+        let _fits = buffer.extend_from_slice(&chunk[..n]);
+        Ok(match n {
+            0 if buffer.is_empty() => Ok(false),
+            0 => Err(RequestError::Syntax),
+            _ => Ok(true),
+        })
     }
 
     /// Before the end: takes what the peer still sends, for a moment. Closing over unread bytes would reset the last
