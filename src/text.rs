@@ -87,11 +87,9 @@ impl<const N: usize> Gathered<N> {
     }
 
     fn extend(&mut self, chars: impl Iterator<Item = char>) {
-        for c in chars {
-            let c = if c.is_whitespace() { ' ' } else { c };
+        for c in chars.filter_map(harmless) {
             let needless = c == ' ' && (self.clean.is_empty() || self.clean.ends_with(' '));
-            let harmful = c.is_control() || is_bidi_control(c);
-            self.full = self.full || !harmful && !needless && self.clean.push(c).is_err();
+            self.full = self.full || !needless && self.clean.push(c).is_err();
             if self.full {
                 return;
             }
@@ -147,6 +145,15 @@ const fn uncontrolled(c: char) -> Option<char> {
         '\u{80}'..='\u{9f}' | '\u{e080}'..='\u{e09f}' => None,
         _ => Some(c),
     }
+}
+
+/// `c` as it may be shown: a blank for white space, nothing for what commands or turns the direction of writing.
+#[must_use]
+pub fn harmless(c: char) -> Option<char> {
+    if c.is_whitespace() {
+        return Some(' ');
+    }
+    Some(c).filter(|c| !c.is_control() && !is_bidi_control(*c))
 }
 
 /// Embeddings, overrides, isolates and marks that reorder what stands around them (Unicode UAX #9).

@@ -39,7 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "reactor", "source", "store", "sys", "text", "tuner",
         ],
     ),
-    ("terminal", &["ts"]),
+    ("terminal", &["text", "ts"]), // what foreign text may not hold is said once
 ];
 
 #[test]

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer};
 use serde_json_core::str::{EscapedStr, EscapedStringFragment};
 
+use crate::text::harmless;
+
 /// Foreign text. Holding one proves that no character in it commands a terminal, and that it is at most
 /// [`Text::MAX`] characters long.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,19 +62,12 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// `c`, a blank for white space, or nothing for what would move the cursor or turn the direction of writing.
+/// `c` as it may be shown, or nothing for what takes no column: terminals differ in what they make of it.
 fn printable(c: char) -> Option<char> {
     match c {
-        '\t' | '\n' | '\r' | '\u{2028}' | '\u{2029}' => Some(' '),
-        '\u{061c}'
-        | '\u{200b}'
-        | '\u{200e}'
-        | '\u{200f}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' => None,
+        '\u{200b}' | '\u{2060}'..='\u{206f}' => None,
         '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}' => None,
-        c if c.is_control() => None,
-        c => Some(c),
+        c => harmless(c),
     }
 }
 
