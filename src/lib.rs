@@ -5,7 +5,7 @@
 //! ```text
 //!   data     source ─▶ demux ─▶ service ─▶ pump ─▶ socket
 //!   control  http ─▶ api ─▶ access ─▶ channel ─▶ tuner
-//!   ground   ts   rap   ring   guide   text   reactor   store   board   sys
+//!   ground   ts   rap   ring   guide   text   handshake   reactor   store   board   sys
 //! ```
 //!
 //! No arrow runs back; `tests/layering.rs` holds who may use whom. All of the box runs on one thread that sleeps only
@@ -28,6 +28,7 @@
 //! | [`ts`] | packets, sections, tables, clocks as bytes and values | everything above |
 //! | [`rap`] | where a decoder can start, per codec | rings |
 //! | [`ring`] | memory with positions | what is in it |
+//! | [`handshake`] | what box and terminal prove to each other, both ends | windows, slots, HTTP |
 //! | [`text`] | foreign text made harmless | where it is shown |
 //! | [`reactor`] | epoll, timers, signals | tasks' business |
 //! | [`store`] | records on flash, the process that writes them | what is in a record |
@@ -47,6 +48,7 @@ pub mod channel;
 pub mod daemon;
 pub mod demux;
 pub mod guide;
+pub mod handshake;
 pub mod http;
 pub mod import;
 pub mod local;

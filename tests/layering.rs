@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sys", &[]),
     ("text", &[]),
     ("ring", &["sys"]),
+    ("handshake", &[]),
     ("ts", &["text"]),
     ("rap", &["ts"]),
     // filled by `tuner` with what muxes tell, shown by `api`; below both, so that it stays what the tables say
