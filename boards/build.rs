@@ -50,6 +50,11 @@ const KEYS: &[(&str, &str, &str)] = &[
         "&str",
         "Table of SI text without a selector: `gbk`, `utf-8`, or `none` for ISO 6937.",
     ),
+    (
+        "pair_consent",
+        "&str",
+        "Which new terminals the screen is asked about: `always`, `owner` (owners after the first), `never`.",
+    ),
     ("listen", "&str", "Address and port of the HTTP server when the configuration names none."),
     ("socket_path", "&str", "Where the local socket is made; `<state>/stbcast.sock` when that fails."),
     ("state_path", "&str", "Directory of the state on flash when the configuration names none."),
@@ -147,6 +152,7 @@ fn check(facts: &BTreeMap<String, Value>) -> Result<(), String> {
     rule(n("scan_timeout_ms") >= 6000, "scan_timeout_ms: a NIT may take 5 s, and must come before".into())?;
     one_of(facts, "charset_override", &["none", "gbk", "utf-8"])?;
     one_of(facts, "authority", &["vendor", "import", "scan"])?;
+    one_of(facts, "pair_consent", &["always", "owner", "never"])?;
     let listen = facts["listen"].as_str().unwrap_or("");
     rule(
         listen.parse::<std::net::SocketAddr>().is_ok(),
