@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!   data     source ─▶ demux ─▶ service ─▶ pump ─▶ socket
-//!   control  http ─▶ api ─▶ access ─▶ channel ─▶ tuner
+//!   control  http ─▶ api ─▶ pairing ─▶ access ─▶ channel ─▶ tuner
 //!   ground   ts   rap   ring   guide   text   handshake   reactor   store   board   sys
 //! ```
 //!
@@ -20,6 +20,7 @@
 //! | [`pump`] | viewers' sockets and positions | HTTP, rights, tuners |
 //! | [`http`] | requests, replies, limits | routes |
 //! | [`api`] | routes and wording | keys, tuning |
+//! | [`pairing`] | the window in which a terminal is let in, attempts, public-key work | HTTP, JSON, who was let in |
 //! | [`access`] | keys, tokens, every check of a right | HTTP, streams |
 //! | [`channel`] | the channel table | who asks |
 //! | [`import`] | programme lists of other systems, as entries | the channel table, files |
@@ -52,6 +53,7 @@ pub mod handshake;
 pub mod http;
 pub mod import;
 pub mod local;
+pub mod pairing;
 pub mod pump;
 pub mod rap;
 pub mod reactor;

@@ -29,6 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("channel", &["board", "import", "sys", "ts", "tuner"]),
     ("import", &["source", "text", "ts"]),
     ("access", &["channel", "sys"]),
+    ("pairing", &["board", "handshake", "reactor", "sys", "text"]),
     ("http", &["board", "reactor", "sys"]),
     ("api", &["access", "channel", "guide", "http", "pump", "reactor", "sys", "text", "ts", "tuner"]),
     ("local", &["board", "reactor", "sys"]),
