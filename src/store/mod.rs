@@ -7,4 +7,4 @@ pub mod helper;
 pub mod slots;
 
 pub use helper::Writer;
-pub use slots::{Kind, Loaded, StoreError, load};
+pub use slots::{Kind, Loaded, StoreError, erase, load};

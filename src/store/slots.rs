@@ -6,7 +6,7 @@
 //!
 //! A slot that was being written when the power went has a wrong CRC; the other still holds the record before.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -25,19 +25,31 @@ pub const RECORD_MAX: usize = 2 << 20;
 pub enum Kind {
     /// The channel table.
     Channels = 0,
-    /// Keys. Kept apart from settings.
-    Keys = 1,
+    /// The key that other records are sealed with.
+    Seal = 2,
+    /// The box's own keys.
+    Identity = 3,
+    /// Who was let in.
+    Terminals = 4,
+    /// Attempts at pairing.
+    Attempts = 5,
+    /// The formats that this program was told to write.
+    Commit = 6,
 }
 
 impl Kind {
+    const ALL: [Self; 6] =
+        [Self::Channels, Self::Seal, Self::Identity, Self::Terminals, Self::Attempts, Self::Commit];
+
     /// From its number on the helper's line.
     #[must_use]
-    pub const fn from_number(number: u8) -> Option<Self> {
-        match number {
-            0 => Some(Self::Channels),
-            1 => Some(Self::Keys),
-            _ => None,
-        }
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
+
+    /// It is written once and has to last: both slots hold it, for one to be there when the other goes bad.
+    const fn is_kept(self) -> bool {
+        matches!(self, Self::Seal | Self::Identity)
     }
 
     /// What its files are called.
@@ -45,7 +57,11 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Channels => "channels",
-            Self::Keys => "keys",
+            Self::Seal => "seal",
+            Self::Identity => "identity",
+            Self::Terminals => "terminals",
+            Self::Attempts => "attempts",
+            Self::Commit => "commit",
         }
     }
 }
@@ -107,7 +123,15 @@ pub fn save(directory: &Path, kind: Kind, record: &[u8]) -> Result<(), StoreErro
         (Some(a), None) => (&paths[1], a.wrapping_add(1)),
         (None, None) => (&paths[0], 1),
     };
-    write_slot(target, generation, record).map_err(|why| StoreError { path: target.clone(), why })
+    let write = |path: &PathBuf, generation| {
+        write_slot(path, generation, record).map_err(|why| StoreError { path: path.clone(), why })
+    };
+    write(target, generation)?;
+    if kind.is_kept() {
+        let other = if *target == paths[0] { &paths[1] } else { &paths[0] };
+        write(other, generation.wrapping_add(1))?;
+    }
+    Ok(())
 }
 
 enum Slot {
@@ -166,19 +190,46 @@ fn write_slot(path: &Path, generation: u32, record: &[u8]) -> io::Result<()> {
     let crc = CRC.checksum(&bytes);
     bytes.extend_from_slice(&crc.to_le_bytes());
     let fresh = !path.exists();
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(&bytes)?;
-    file.sync_data()?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    overwrite(&mut file, &bytes)?;
     match path.parent() {
         Some(directory) if fresh => File::open(directory)?.sync_all(), // the name itself must last, too
         _ => Ok(()),
     }
 }
 
+/// Writes `bytes` over what `file` has, in place and to its old end, before it is cut: blocks that are given back to
+/// the file system with an old key in them would keep it.
+fn overwrite(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    let old = file.metadata()?.len();
+    file.write_all(bytes)?;
+    let new = bytes.len() as u64;
+    io::copy(&mut io::repeat(0).take(old.saturating_sub(new)), file)?;
+    file.sync_data()?;
+    if old > new {
+        file.set_len(new)?;
+        file.sync_data()?;
+    }
+    Ok(())
+}
+
+/// Destroys both slots of a record: their bytes are overwritten on flash, then they are removed. What a flash
+/// controller keeps of old blocks is beyond its reach; that is why secrets are sealed by a key of their own.
+pub fn erase(directory: &Path, kind: Kind) -> Result<(), StoreError> {
+    for path in paths(directory, kind) {
+        let failed = |why| StoreError { path: path.clone(), why };
+        let mut file = match OpenOptions::new().write(true).open(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            other => other.map_err(failed)?,
+        };
+        overwrite(&mut file, &[]).and_then(|()| fs::remove_file(&path)).map_err(failed)?;
+    }
+    let synced = File::open(directory).and_then(|d| d.sync_all());
+    synced.map_err(|why| StoreError { path: directory.into(), why })
+}
+
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     struct Dir(PathBuf);
@@ -228,6 +279,33 @@ mod tests {
         dir.save(b"next"); // the torn slot is the one written
         assert_eq!(dir.load(), Loaded::Record(b"next".to_vec()));
         assert!(matches!(read_slot(&dir.0.join("channels.a")).unwrap(), Slot::Sound(1, _)));
+    }
+
+    #[test]
+    fn a_shorter_record_and_an_erased_one_leave_nothing_of_the_old() {
+        let dir = Dir::new("erased");
+        let slot = dir.0.join("channels.a");
+        dir.save(&[b'K'; 300]);
+        let reader = File::open(&slot).unwrap(); // sees the file's own bytes, also after its name is gone
+        dir.save(b"b");
+        dir.save(b"a"); // in slot a again, in place
+        assert_eq!(fs::read(&slot).unwrap().len(), HEADER + 1 + 4);
+        assert_eq!(dir.load(), Loaded::Record(b"a".to_vec()));
+        assert_eq!(reader.metadata().unwrap().len(), fs::metadata(&slot).unwrap().len(), "the same file");
+        erase(&dir.0, Kind::Channels).unwrap();
+        assert_eq!(dir.load(), Loaded::Nothing);
+        erase(&dir.0, Kind::Channels).unwrap();
+    }
+
+    #[test]
+    fn what_has_to_last_is_in_both_slots() {
+        let dir = Dir::new("kept");
+        save(&dir.0, Kind::Seal, b"key").unwrap();
+        for slot in ["seal.a", "seal.b"] {
+            fs::write(dir.0.join(slot), b"nonsense").unwrap();
+            assert_eq!(load(&dir.0, Kind::Seal).unwrap(), Loaded::HalfDamaged(b"key".to_vec()), "{slot}");
+            save(&dir.0, Kind::Seal, b"key").unwrap();
+        }
     }
 
     #[test]
