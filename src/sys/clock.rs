@@ -16,6 +16,16 @@ pub fn utc() -> Duration {
     read(ClockId::CLOCK_REALTIME)
 }
 
+/// The kernel says that its time of day was set from a better clock (NTP) and is kept by it.
+#[must_use]
+pub fn is_synchronised() -> bool {
+    // SAFETY: all fields of `timex` are numbers, for which zero is a value.
+    let mut timex = unsafe { std::mem::zeroed::<libc::timex>() };
+    // SAFETY: the pointer is to a whole `timex`; with `modes` zero the kernel only writes to it.
+    let state = unsafe { libc::adjtimex(&raw mut timex) };
+    state >= 0 && state != libc::TIME_ERROR && timex.status & libc::STA_UNSYNC == 0
+}
+
 fn read(clock: ClockId) -> Duration {
     clock_gettime(clock).map_or(Duration::ZERO, |t| {
         let seconds = u64::try_from(t.tv_sec()).unwrap_or(0);
