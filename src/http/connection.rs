@@ -135,12 +135,23 @@ impl Asked {
 pub struct Exchange<'c, S> {
     connection: &'c mut Connection<S>,
     asked: Asked,
+    /// Fields for the reply beside those that every reply has.
+    fields: heapless::String<FIELDS>,
 }
+
+/// Bytes of the fields that a route adds to its reply: a cookie and a challenge.
+const FIELDS: usize = 384;
 
 impl<'c, S: Read<Error = io::Error> + Write<Error = io::Error>> Exchange<'c, S> {
     /// The turn of what was `asked`.
     pub fn new(connection: &'c mut Connection<S>, asked: Asked) -> Self {
-        Self { connection, asked }
+        Self { connection, asked, fields: heapless::String::new() }
+    }
+
+    /// Adds a field to the reply. Its value is the box's own words: no text from outside.
+    pub fn add(&mut self, name: &str, value: std::fmt::Arguments<'_>) {
+        let written = writeln!(self.fields, "{name}: {value}\r").is_ok();
+        debug_assert!(written, "the fields that a route adds are below {FIELDS} bytes");
     }
 
     /// A short reply, whole. Says whether the connection goes on.
@@ -148,9 +159,7 @@ impl<'c, S: Read<Error = io::Error> + Write<Error = io::Error>> Exchange<'c, S> 
         let mut head = Head::new(status, content_type);
         head.line(format_args!("Content-Length: {}", body.len()));
         head.line(format_args!("Connection: {}", if self.asked.keep_alive { "keep-alive" } else { "close" }));
-        if status == Status::MethodNotAllowed {
-            head.line(format_args!("Allow: GET, HEAD"));
-        }
+        head.raw(&self.fields);
         self.connection.write_all(head.finish()).await?;
         if !self.asked.head_only {
             self.connection.write_all(body).await?;
@@ -177,6 +186,7 @@ impl<'c, S: Read<Error = io::Error> + Write<Error = io::Error>> Exchange<'c, S> 
             head.line(format_args!("Transfer-Encoding: chunked"));
         }
         head.line(format_args!("Connection: {}", if keep_alive { "keep-alive" } else { "close" }));
+        head.raw(&self.fields);
         self.connection.write_all(head.finish()).await?;
         Ok(Body::new(self.connection, self.asked, keep_alive))
     }
@@ -192,10 +202,11 @@ impl<'c, S: Read<Error = io::Error> + Write<Error = io::Error>> Exchange<'c, S> 
 }
 
 /// A reply head under way.
-struct Head(heapless::String<512>);
+struct Head(heapless::String<1024>);
 
 impl Head {
-    /// With what every reply says: never cached, never guessed at, and no link in a Referer.
+    /// With what every reply says: never cached, never guessed at, no link in a Referer, and nothing in it runs or is
+    /// framed by another site's page.
     fn new(status: Status, content_type: &str) -> Self {
         let mut head = Self(heapless::String::new());
         head.line(format_args!("HTTP/1.1 {} {}", status.code(), status.phrase()));
@@ -203,12 +214,19 @@ impl Head {
         head.line(format_args!("Cache-Control: no-store"));
         head.line(format_args!("X-Content-Type-Options: nosniff"));
         head.line(format_args!("Referrer-Policy: no-referrer"));
+        head.line(format_args!("Content-Security-Policy: default-src 'none'; frame-ancestors 'none'"));
+        head.line(format_args!("Cross-Origin-Resource-Policy: same-origin"));
         head
     }
 
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
         let written = writeln!(self.0, "{line}\r").is_ok();
-        debug_assert!(written, "all our heads are below 512 bytes");
+        debug_assert!(written, "all our heads are below 1024 bytes");
+    }
+
+    fn raw(&mut self, lines: &str) {
+        let written = self.0.push_str(lines).is_ok();
+        debug_assert!(written, "all our heads are below 1024 bytes");
     }
 
     fn finish(&mut self) -> &[u8] {

@@ -4,6 +4,7 @@
 
 pub mod body;
 pub mod connection;
+mod fields;
 pub mod request;
 pub mod seats;
 pub mod server;
@@ -11,5 +12,6 @@ pub mod status;
 
 pub use body::Body;
 pub use connection::{Connection, Exchange};
+pub use fields::Said;
 pub use request::{Method, Request, RequestError};
 pub use status::Status;

@@ -5,11 +5,14 @@ use std::net::IpAddr;
 use heapless::String;
 
 use super::Status;
+use super::fields::{Fields, Said};
 
 /// Header fields of a request at most; browsers send about 15.
 const FIELDS: usize = 48;
 /// Bytes of the longest request target.
 const TARGET: usize = 2048;
+/// Bytes of the longest body.
+pub const BODY: usize = 1024;
 
 /// What a client may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,12 +21,44 @@ pub enum Method {
     Get,
     /// What GET would say, without the body.
     Head,
+    /// Do something.
+    Post,
+    /// Change it.
+    Patch,
+    /// Remove it.
+    Delete,
     /// Anything else: no route has it.
     Other,
 }
 
-/// A request. Holding one proves: an origin-form target, one `Host` where the version needs one, no body, and
-/// framing that no proxy can read in another way.
+impl Method {
+    /// Its name (RFC 9110 §9, RFC 5789).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Other => "another method",
+        }
+    }
+
+    fn of(name: Option<&str>) -> Self {
+        let all = [Self::Get, Self::Head, Self::Post, Self::Patch, Self::Delete];
+        all.into_iter().find(|method| name == Some(method.name())).unwrap_or(Self::Other)
+    }
+
+    /// It changes nothing (RFC 9110 §9.2.1).
+    #[must_use]
+    pub const fn is_safe(self) -> bool {
+        matches!(self, Self::Get | Self::Head)
+    }
+}
+
+/// A request. Holding one proves: an origin-form target, one `Host` where the version needs one, a body that is whole
+/// and short, and framing that no proxy can read in another way.
 #[derive(Debug)]
 pub struct Request<'b> {
     /// GET, HEAD or another.
@@ -38,6 +73,10 @@ pub struct Request<'b> {
     pub keep_alive: bool,
     /// HTTP/1.1, so chunked replies are understood.
     pub is_1_1: bool,
+    /// What its fields say.
+    pub said: Said<'b>,
+    /// The body.
+    pub body: &'b [u8],
 }
 
 /// Why a head is no request. The connection cannot go on: its framing is unknown.
@@ -57,7 +96,7 @@ pub enum RequestError {
     Host,
     /// `Content-Length` is no number, doubled, or beside `Transfer-Encoding`.
     Framing,
-    /// It announces a body, which no route takes.
+    /// It announces a body that is longer than any route takes, or one where the method has none.
     Body,
     /// A transfer coding.
     TransferCoding,
@@ -79,7 +118,9 @@ impl RequestError {
             Self::Target => (Status::BadRequest, "the request target is not a path"),
             Self::Host => (Status::BadRequest, "the request needs exactly one valid Host field"),
             Self::Framing => (Status::BadRequest, "the request's length is ambiguous"),
-            Self::Body => (Status::ContentTooLarge, "the request has a body, and nothing here takes one"),
+            Self::Body => {
+                (Status::ContentTooLarge, "the request has a body that is too long, or not to be there")
+            }
             Self::TransferCoding => (Status::NotImplemented, "transfer codings are not understood here"),
             Self::Version => (Status::VersionNotSupported, "this is an HTTP/1.1 server"),
             Self::Slow => (Status::RequestTimeout, "the request did not come in time"),
@@ -88,7 +129,8 @@ impl RequestError {
 }
 
 impl<'b> Request<'b> {
-    /// Parses the head at the start of `bytes`. Gives it with its length, or `None` while it is not all there.
+    /// Parses the request at the start of `bytes`. Gives it with its length, its body included, or `None` while it is
+    /// not all there.
     pub fn parse(bytes: &'b [u8]) -> Result<Option<(Self, usize)>, RequestError> {
         let mut fields = [httparse::EMPTY_HEADER; FIELDS];
         let mut head = httparse::Request::new(&mut fields);
@@ -109,15 +151,14 @@ impl<'b> Request<'b> {
         }
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let fields = Fields(head.headers);
-        fields.check_framing()?;
+        let method = Method::of(head.method);
+        let takes_a_body = matches!(method, Method::Post | Method::Patch);
+        let body_length = fields.body_length(if takes_a_body { BODY } else { 0 })?;
         let host = fields.host(is_1_1)?;
-        let method = match head.method {
-            Some("GET") => Method::Get,
-            Some("HEAD") => Method::Head,
-            _ => Method::Other,
-        };
         let keep_alive = fields.keeps_alive(is_1_1);
-        Ok(Some((Self { method, path, query, host, keep_alive, is_1_1 }, length)))
+        let Some(body) = bytes[length..].get(..body_length) else { return Ok(None) };
+        let said = fields.said();
+        Ok(Some((Self { method, path, query, host, keep_alive, is_1_1, said, body }, length + body_length)))
     }
 
     /// The value of a query parameter, percent-decoded, when it is there once, is UTF-8 and fits.
@@ -137,55 +178,6 @@ impl<'b> Request<'b> {
     pub fn has_parameter(&self, name: &str) -> bool {
         self.query.split('&').any(|p| p.split('=').next() == Some(name))
     }
-}
-
-/// The fields of a head.
-struct Fields<'h, 'b>(&'h [httparse::Header<'b>]);
-
-impl<'b> Fields<'_, 'b> {
-    fn all(&self, name: &str) -> impl Iterator<Item = &'b [u8]> {
-        self.0.iter().filter(move |f| f.name.eq_ignore_ascii_case(name)).map(|f| f.value)
-    }
-
-    /// RFC 9112 §6: what could be read in two ways is refused, whatever the method.
-    fn check_framing(&self) -> Result<(), RequestError> {
-        let mut lengths = self.all("content-length");
-        let codings = self.all("transfer-encoding").count();
-        match (lengths.next(), lengths.next(), codings) {
-            (None, None, 0) => Ok(()),
-            (None, _, 1..) => Err(RequestError::TransferCoding),
-            (Some(length), None, 0) if length.iter().all(u8::is_ascii_digit) && !length.is_empty() => {
-                if length.iter().all(|d| *d == b'0') {
-                    Ok(())
-                } else {
-                    Err(RequestError::Body)
-                }
-            }
-            _ => Err(RequestError::Framing),
-        }
-    }
-
-    fn host(&self, needed: bool) -> Result<Option<&'b str>, RequestError> {
-        let mut hosts = self.all("host");
-        match (hosts.next().map(std::str::from_utf8), hosts.next()) {
-            (None, _) if !needed => Ok(None),
-            (Some(Ok(host)), None) if is_authority(host) => Ok(Some(host)),
-            _ => Err(RequestError::Host),
-        }
-    }
-
-    fn keeps_alive(&self, is_1_1: bool) -> bool {
-        let says = |token: &[u8]| {
-            let tokens = self.all("connection").flat_map(|v| v.split(|b| *b == b','));
-            tokens.map(<[u8]>::trim_ascii).any(|t| t.eq_ignore_ascii_case(token))
-        };
-        if is_1_1 { !says(b"close") } else { says(b"keep-alive") }
-    }
-}
-
-/// Letters that an authority has; user information is not among them.
-fn is_authority(host: &str) -> bool {
-    !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._[]:%~".contains(&b))
 }
 
 /// An authority without its port: the name or address that was asked for.
@@ -256,10 +248,27 @@ mod tests {
     }
 
     #[test]
+    fn a_body_is_waited_for_and_is_part_of_the_request() {
+        let text = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbodyGET ";
+        let whole = text.len() - 4;
+        let (request, length) = Request::parse(text.as_bytes()).unwrap().unwrap();
+        assert_eq!((request.method, request.body, length), (Method::Post, &b"body"[..], whole));
+        for end in 0..whole {
+            assert!(Request::parse(&text.as_bytes()[..end]).unwrap().is_none(), "{end}");
+        }
+    }
+
+    #[test]
     fn what_could_be_read_in_two_ways_is_refused() {
         let with = |fields: &str| error(&format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n"));
         assert_eq!(with("Content-Length: 0"), None);
         assert_eq!(with("Content-Length: 5"), Some(RequestError::Body));
+        let post = |fields: &str| error(&format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n"));
+        assert_eq!(
+            [post("Content-Length: 1024"), post("Content-Length: 1025")],
+            [None, Some(RequestError::Body)]
+        );
+        assert_eq!(post("Content-Length: 99999999999999999999999"), Some(RequestError::Body));
         assert_eq!(with("Content-Length: 5\r\nContent-Length: 5"), Some(RequestError::Framing));
         assert_eq!(with("Content-Length: +5"), Some(RequestError::Framing));
         assert_eq!(with("Content-Length: 5\r\nTransfer-Encoding: chunked"), Some(RequestError::Framing));

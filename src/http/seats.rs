@@ -1,6 +1,6 @@
 //! How many may be connected: in all, and from one address.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -21,7 +21,8 @@ struct Taken {
 /// The right to be connected; dropping it makes room.
 pub struct Seat {
     seats: Rc<Seats>,
-    source: IpAddr,
+    /// Whom it counts for; nobody once its holder has proven who it is.
+    source: Cell<Option<IpAddr>>,
 }
 
 /// Why there is no seat.
@@ -54,7 +55,7 @@ impl Seats {
             None => taken.sources.push((source, 1)), // at most one per seat
         }
         taken.all += 1;
-        Ok(Seat { seats: Rc::clone(self), source })
+        Ok(Seat { seats: Rc::clone(self), source: Cell::new(Some(source)) })
     }
 
     /// How many are taken.
@@ -64,16 +65,24 @@ impl Seats {
     }
 }
 
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut taken = self.seats.taken.borrow_mut();
-        taken.all -= 1;
-        if let Some(i) = taken.sources.iter().position(|(ip, _)| *ip == self.source) {
-            taken.sources[i].1 -= 1;
-            if taken.sources[i].1 == 0 {
-                taken.sources.swap_remove(i);
+impl Seat {
+    /// Whoever sits here has proven who it is: it counts no more for its address, which a household can share.
+    pub fn vouch(&self) {
+        let Some(source) = self.source.take() else { return };
+        let sources = &mut self.seats.taken.borrow_mut().sources;
+        if let Some(i) = sources.iter().position(|(ip, _)| *ip == source) {
+            sources[i].1 -= 1;
+            if sources[i].1 == 0 {
+                sources.swap_remove(i);
             }
         }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.vouch();
+        self.seats.taken.borrow_mut().all -= 1;
     }
 }
 
@@ -93,5 +102,21 @@ mod tests {
         drop(first);
         assert!(seats.take(a).is_ok());
         assert_eq!(seats.taken(), 2);
+    }
+
+    #[test]
+    fn who_has_proven_itself_counts_no_more_for_its_address() {
+        let seats = Seats::new(5, 1);
+        let address = "192.0.2.1".parse().unwrap();
+        let known = seats.take(address).ok().unwrap();
+        known.vouch();
+        known.vouch();
+        let stranger = seats.take(address).ok().unwrap();
+        assert_eq!(seats.take(address).err(), Some(NoSeat::SourceFull(1)));
+        drop(known);
+        assert_eq!(seats.taken(), 1);
+        assert_eq!(seats.take(address).err(), Some(NoSeat::SourceFull(1)), "the stranger is still there");
+        drop(stranger);
+        assert!(seats.take(address).is_ok());
     }
 }
