@@ -30,6 +30,18 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("head_bytes", "usize", "Bytes of the longest request head."),
     ("listeners", "usize", "Addresses the HTTP server listens on."),
     ("local_peers", "usize", "Programs connected to the local socket at one time."),
+    ("streams_per_terminal", "u16", "Streams of one terminal at one time, whatever the links."),
+    (
+        "clock_source",
+        "&str",
+        "Whose word on the time of day is taken: `rtc` (the system clock is right at boot), `ntp` (once it was set by \
+         NTP), or `none`. A guest's end needs it.",
+    ),
+    (
+        "seal",
+        "&str",
+        "How keys are kept on flash: `file` (sealed by a key in a record of its own) or `none`.",
+    ),
     (
         "authority",
         "&str",
@@ -119,7 +131,7 @@ fn check(facts: &BTreeMap<String, Value>) -> Result<(), String> {
         match (facts.get(*key), *kind) {
             (None, _) => return Err(format!("'{key}' is missing")),
             (Some(Value::String(_)), "&str") => {}
-            (Some(Value::Integer(n)), "usize" | "u64") if *n > 0 => {}
+            (Some(Value::Integer(n)), "usize" | "u64" | "u16") if *n > 0 => {}
             (Some(value), kind) => return Err(format!("{key} = {value}: must be a {kind} above zero")),
         }
     }
@@ -153,6 +165,8 @@ fn check(facts: &BTreeMap<String, Value>) -> Result<(), String> {
     one_of(facts, "charset_override", &["none", "gbk", "utf-8"])?;
     one_of(facts, "authority", &["vendor", "import", "scan"])?;
     one_of(facts, "pair_consent", &["always", "owner", "never"])?;
+    one_of(facts, "clock_source", &["rtc", "ntp", "none"])?;
+    one_of(facts, "seal", &["file", "none"])?;
     let listen = facts["listen"].as_str().unwrap_or("");
     rule(
         listen.parse::<std::net::SocketAddr>().is_ok(),

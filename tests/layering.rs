@@ -28,10 +28,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tuner", &["board", "demux", "guide", "service", "source", "text", "ts"]),
     ("channel", &["board", "import", "sys", "ts", "tuner"]),
     ("import", &["source", "text", "ts"]),
-    ("access", &["channel", "sys"]),
     ("pairing", &["board", "handshake", "reactor", "sys", "text"]),
+    ("access", &["board", "channel", "handshake", "store", "sys", "text"]),
     ("http", &["board", "reactor", "sys"]),
-    ("api", &["access", "channel", "guide", "http", "pump", "reactor", "sys", "text", "ts", "tuner"]),
+    (
+        "api",
+        &["access", "channel", "guide", "handshake", "http", "pump", "reactor", "sys", "text", "ts", "tuner"],
+    ),
     ("local", &["board", "reactor", "sys"]),
     // programs
     (

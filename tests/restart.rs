@@ -71,7 +71,7 @@ fn links_outlive_the_process() {
     Viewer::open(&moved).watch(188);
     // Without its keys the box makes new ones, says so, and old links are dead.
     stb.stop();
-    damage(&stb.dir.state(), "keys", &["a", "b"]);
+    damage(&stb.dir.state(), "identity", &["a", "b"]);
     stb.begin();
     let dead = moved.replace(&support::http::split(&moved).0.to_string(), &stb.address.to_string());
     assert_eq!(request("HEAD", &dead, "").status, 401);

@@ -1,4 +1,5 @@
-//! `GET /api/v1/channels[?all=1]&t=…`: the channels that can be watched now; with `all`, the others too.
+//! `GET /api/v1/channels[?all=1]`: the channels that the caller may watch and that can be watched now; with `all`, the
+//! others too.
 
 use std::io;
 
@@ -7,11 +8,13 @@ use heapless::String;
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
-use super::{SetTopBox, credentials, reply};
+use super::SetTopBox;
+use super::visit::{Visit, refuse};
+use crate::access::Caller;
 use crate::channel::{Available, Entry};
 use crate::guide::{Epg, Listed};
+use crate::http::Exchange;
 use crate::http::request::encode;
-use crate::http::{Exchange, Request};
 use crate::sys::clock;
 use crate::ts::eit::Facts;
 use crate::ts::event::{Event, Title};
@@ -162,21 +165,21 @@ impl Serialize for Components<'_> {
 
 pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     stb: &SetTopBox,
-    request: &Request<'_>,
-    exchange: Exchange<'_, S>,
+    visit: &Visit<'_>,
+    mut exchange: Exchange<'_, S>,
 ) -> io::Result<bool> {
-    let caller = stb.access.identify(credentials(request).as_deref(), clock::boot());
-    if let Err(why) = caller.and_then(|caller| caller.may_list()) {
-        let (status, sentence) = reply::refusal(&why);
-        return exchange.refuse(status, &sentence).await;
-    }
-    let all = request.parameter::<4>("all").as_deref() == Some("1");
+    let caller = visit.identify(stb, &mut exchange);
+    let caller = match caller.and_then(|caller| caller.may_list().map(|()| caller)) {
+        Ok(caller) => caller,
+        Err(why) => return refuse(stb, exchange, &why).await,
+    };
+    let all = visit.request.parameter::<4>("all").as_deref() == Some("1");
     let mut body = exchange.stream("application/json").await?;
     body.write(b"{\"channels\":[").await?;
     let mut index = 0;
     let mut first = true;
     // One entry at a time: nothing is borrowed while the terminal takes its time.
-    while let Some(json) = stb.channel_json(index, all) {
+    while let Some(json) = stb.channel_json(index, all, &caller) {
         if !json.is_empty() {
             body.write(if first { b"" } else { b"," }).await?;
             body.write(&json).await?;
@@ -190,12 +193,12 @@ pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>
 
 impl SetTopBox {
     /// Entry `index` as JSON; empty where it is not to be shown, `None` behind the last.
-    fn channel_json(&self, index: usize, all: bool) -> Option<Vec<u8>> {
+    fn channel_json(&self, index: usize, all: bool, caller: &Caller) -> Option<Vec<u8>> {
         let channels = self.channels.borrow();
         let entry = channels.get(index)?;
         let available = channels.availability(entry, &self.tuners.borrow());
         let guide = self.guide.borrow();
-        if !all && available == Available::No {
+        if !caller.sees(entry.number) || (!all && available == Available::No) {
             return Some(Vec::new());
         }
         let mut json = vec![0; 4096];

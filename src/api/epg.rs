@@ -9,8 +9,10 @@ use embedded_io_async::{Read, Write};
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
+use super::SetTopBox;
 use super::channels::triple;
-use super::{SetTopBox, credentials, reply};
+use super::visit::{Visit, refuse};
+use crate::access::Caller;
 use crate::channel::Entry;
 use crate::guide::{Clock, Listed};
 use crate::http::{Exchange, Request, Status};
@@ -59,22 +61,25 @@ struct Page {
 
 pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     stb: &SetTopBox,
-    request: &Request<'_>,
-    exchange: Exchange<'_, S>,
+    visit: &Visit<'_>,
+    mut exchange: Exchange<'_, S>,
 ) -> io::Result<bool> {
-    let caller = stb.access.identify(credentials(request).as_deref(), clock::boot());
-    if let Err(why) = caller.and_then(|caller| caller.may_list()) {
-        let (status, sentence) = reply::refusal(&why);
-        return exchange.refuse(status, &sentence).await;
-    }
-    let wanted = match stb.wanted(request) {
+    let caller = visit.identify(stb, &mut exchange);
+    let caller = match caller.and_then(|caller| caller.may_list().map(|()| caller)) {
+        Ok(caller) => caller,
+        Err(why) => return refuse(stb, exchange, &why).await,
+    };
+    let wanted = match stb.wanted(&visit.request) {
         Ok(wanted) => wanted,
         Err((status, sentence)) => return exchange.refuse(status, &sentence).await,
     };
+    if let Err(why) = wanted.channel.map_or(Ok(()), |number| caller.may_see(number)) {
+        return refuse(stb, exchange, &why).await;
+    }
     let mut body = exchange.stream("application/json").await?;
     body.write(&stb.clock_json()).await?;
     let mut page = Page::new(&wanted);
-    while let Some(part) = stb.epg_part(&wanted, &mut page) {
+    while let Some(part) = stb.epg_part(&caller, &wanted, &mut page) {
         body.write(&part).await?;
         // A guide is long and a socket takes much of it at once: streams have their tick in between.
         smol::future::yield_now().await;
@@ -124,14 +129,16 @@ impl SetTopBox {
     }
 
     /// The next part of an answer; `None` behind the last.
-    fn epg_part(&self, wanted: &Wanted, page: &mut Page) -> Option<Vec<u8>> {
+    fn epg_part(&self, caller: &Caller, wanted: &Wanted, page: &mut Page) -> Option<Vec<u8>> {
         if page.done {
             return None;
         }
         let (channels, guide) = (self.channels.borrow(), self.guide.borrow());
         let mut out = Vec::with_capacity(PART + LONGEST);
         let lowest = page.number;
-        let entries = (0..channels.len()).filter_map(|i| channels.get(i)).filter(|e| e.number >= lowest);
+        let entries = (0..channels.len())
+            .filter_map(|i| channels.get(i))
+            .filter(|e| e.number >= lowest && caller.sees(e.number));
         for entry in entries.filter(|e| wanted.channel.is_none_or(|number| number == e.number)) {
             if entry.number != page.number {
                 page.close(&mut out);

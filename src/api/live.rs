@@ -1,16 +1,16 @@
-//! `GET /live/<number>.ts[?name=…]&t=…`: a channel's stream, from a place where a decoder can start, until the
-//! viewer hangs up.
+//! `GET /live/<number>.ts[?name=…][&v=…]`: a channel's stream, from a place where a decoder can start, until the viewer
+//! hangs up, or comes again under the same `v`.
 
 use std::io;
 
 use embedded_io_async::{Read, Write};
 use serde::Serialize;
 
-use super::{Next, SetTopBox, credentials, reply};
-use crate::access::{LinkUse, Refusal};
+use super::visit::{Visit, challenge};
+use super::{Next, SetTopBox, reply};
+use crate::access::{LinkUse, Refusal, VIEWER_ID_MAX, ViewerId};
 use crate::channel::{Channel, ChannelError, Wanted};
 use crate::http::{Exchange, Method, Request, Status};
-use crate::sys::clock;
 use crate::ts::service_info::Name;
 
 /// ISO 13818-1 over HTTP (RFC 3555 registers the type).
@@ -18,15 +18,15 @@ const MPEG_TS: &str = "video/mp2t";
 
 pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     stb: &SetTopBox,
-    request: &Request<'_>,
-    number: &str,
+    visit: &Visit<'_>,
     exchange: Exchange<'_, S>,
 ) -> io::Result<Next> {
-    let (channel, link) = match open(stb, request, number) {
+    let is_head = visit.request.method == Method::Head;
+    let (channel, link) = match open(stb, visit, is_head) {
         Ok(opened) => opened,
-        Err(why) => return refuse(exchange, &why).await,
+        Err(why) => return refuse(stb, exchange, &why).await,
     };
-    if request.method == Method::Head {
+    if is_head {
         exchange.live(MPEG_TS).await?;
         return Ok(Next::Close);
     }
@@ -42,11 +42,23 @@ pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>
     }
 }
 
-/// Who, and may they.
-fn open(stb: &SetTopBox, request: &Request<'_>, number: &str) -> Result<(Channel, LinkUse), Refusal> {
-    let caller = stb.access.identify(credentials(request).as_deref(), clock::boot())?;
-    let channel = caller.open(&stb.channels.borrow(), &wanted(request, number)?)?;
-    Ok((channel, stb.access.connect(&caller)?))
+/// Who, and may they. The viewer's earlier stream ends here, before the new one needs a tuner; a HEAD ends none.
+fn open(stb: &SetTopBox, visit: &Visit<'_>, is_head: bool) -> Result<(Channel, LinkUse), Refusal> {
+    let caller = visit.caller(stb)?;
+    let channel = caller.open(&stb.channels.borrow(), &wanted(&visit.request, visit.part)?)?;
+    let viewer = match visit.request.has_parameter("v") && !is_head {
+        true => Some(viewer_id(&visit.request).ok_or(Refusal::BadRequest(BAD_VIEWER))?),
+        false => None,
+    };
+    let link = stb.access.connect(&caller, viewer)?;
+    stb.end_what_is_over();
+    Ok((channel, link))
+}
+
+const BAD_VIEWER: &str = "v is up to 32 letters, digits, '-' and '_'";
+
+fn viewer_id(request: &Request<'_>) -> Option<ViewerId> {
+    ViewerId::new(&request.parameter::<VIEWER_ID_MAX>("v")?)
 }
 
 /// The channel a request carries: its number, and the name where it has one.
@@ -62,7 +74,8 @@ fn wanted(request: &Request<'_>, number: &str) -> Result<Wanted, Refusal> {
 
 /// A name that is another channel's is answered with both, so that the terminal can mend its list.
 async fn refuse<S: Read<Error = io::Error> + Write<Error = io::Error>>(
-    exchange: Exchange<'_, S>,
+    stb: &SetTopBox,
+    mut exchange: Exchange<'_, S>,
     why: &Refusal,
 ) -> io::Result<Next> {
     #[derive(Serialize)]
@@ -74,6 +87,7 @@ async fn refuse<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     }
     let (status, sentence) = reply::refusal(why);
     let Refusal::Channel(ChannelError::Renamed(renamed)) = why else {
+        challenge(stb, &mut exchange, status);
         return exchange.refuse(status, &sentence).await.map(Next::after);
     };
     let asked = renamed.wanted.name.as_ref().map_or("", |name| name.as_str());

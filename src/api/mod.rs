@@ -11,14 +11,14 @@ use std::rc::Rc;
 
 use embedded_io_async::{Read, Write};
 
-use crate::access::{Access, LinkUse, TOKEN_CHARS};
+use crate::access::{Access, Door, LinkUse};
 use crate::channel::ChannelTable;
 use crate::guide::Epg;
 use crate::http::connection::{Asked, HeadBuffer};
 use crate::http::request::{address_of, host_of};
 use crate::http::seats::Seat;
 use crate::http::server::Accepted;
-use crate::http::{Connection, Exchange, Method, Request, Status};
+use crate::http::{Connection, Exchange, Request, Status};
 use crate::pump::Pump;
 use crate::reactor::Reactor;
 use crate::sys::clock;
@@ -29,8 +29,16 @@ mod epg;
 mod live;
 mod playlist;
 mod reply;
+mod route;
+mod session;
+mod terminals;
+mod visit;
 
 pub use channels::{ChannelView, stream_path};
+pub use route::{ROUTES, Route};
+pub use terminals::TerminalView;
+
+use visit::Visit;
 
 /// What a viewer's place hangs on: its connection and its link.
 pub type Ticket = (Seat, LinkUse);
@@ -71,9 +79,9 @@ impl Next {
 
 /// Serves a connection until it ends or becomes a viewer.
 pub async fn serve(stb: Rc<SetTopBox>, accepted: Accepted) {
-    let Accepted { stream, local, seat, mut head } = accepted;
+    let Accepted { stream, local, seat, mut head, .. } = accepted;
     let mut connection = Connection::new(stream, &stb.reactor);
-    match converse(&stb, &mut connection, local, head.buffer()).await {
+    match converse(&stb, &mut connection, (local, &seat), head.buffer()).await {
         Ok(Next::Watch(lease, link)) => stb.seat(connection.into_stream().into_fd(), lease, (seat, link)),
         Ok(_) => connection.linger().await,
         Err(e) => log::debug!("a connection ended: {e}"),
@@ -81,8 +89,24 @@ pub async fn serve(stb: Rc<SetTopBox>, accepted: Accepted) {
 }
 
 impl SetTopBox {
+    /// What the box is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.names.first().map_or("stbcast", String::as_str)
+    }
+
+    /// Ends the streams of who was put out, and of viewers that have a newer one.
+    pub fn end_what_is_over(&self) {
+        if self.access.take_over() {
+            self.pump.borrow_mut().put_out(|(_, link)| link.is_over());
+        }
+    }
+
     /// From here on the pump serves the socket.
     fn seat(&self, socket: OwnedFd, lease: Lease, ticket: Ticket) {
+        if ticket.1.is_over() {
+            return; // put out while its channel was being locked
+        }
         let mut pump = self.pump.borrow_mut();
         match pump.adopt(socket, lease.into_feed(), ticket, clock::boot()) {
             Ok(number) => {
@@ -114,7 +138,7 @@ impl SetTopBox {
 async fn converse<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     stb: &SetTopBox,
     connection: &mut Connection<S>,
-    local: IpAddr,
+    place: (IpAddr, &Seat),
     buffer: &mut HeadBuffer,
 ) -> io::Result<Next> {
     // When the head in `buffer` began to come.
@@ -123,7 +147,7 @@ async fn converse<S: Read<Error = io::Error> + Write<Error = io::Error>>(
         match Request::parse(buffer) {
             Ok(Some((request, length))) => {
                 let exchange = Exchange::new(connection, Asked::of(&request));
-                match answer(stb, &request, exchange, local).await? {
+                match answer(stb, request, exchange, place).await? {
                     Next::Again => {}
                     next => return Ok(next),
                 }
@@ -148,30 +172,47 @@ async fn converse<S: Read<Error = io::Error> + Write<Error = io::Error>>(
 /// Finds the route.
 async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     stb: &SetTopBox,
-    request: &Request<'_>,
-    exchange: Exchange<'_, S>,
-    local: IpAddr,
+    request: Request<'_>,
+    mut exchange: Exchange<'_, S>,
+    (local, seat): (IpAddr, &Seat),
 ) -> io::Result<Next> {
     if let Some(host) = request.host.filter(|host| !stb.is_ours(host, local)) {
         log::debug!("a request for host '{}'", host.escape_debug());
         let done = exchange.refuse(Status::MisdirectedRequest, "this box is not that host").await?;
         return Ok(Next::after(done));
     }
-    let live = request.path.strip_prefix("/live/").and_then(|p| p.strip_suffix(".ts"));
-    let known = live.is_some()
-        || matches!(request.path, "/api/v1/box" | "/api/v1/channels" | "/api/v1/epg" | "/playlist.m3u");
-    if known && request.method == Method::Other {
-        return exchange.refuse(Status::MethodNotAllowed, "only GET and HEAD").await.map(Next::after);
+    let Some(found) = route::find(request.path) else {
+        return exchange.refuse(Status::NotFound, NOTHING_HERE).await.map(Next::after);
+    };
+    if !found.takes(request.method) {
+        let sentence = found.allow();
+        exchange.add("Allow", format_args!("{sentence}"));
+        return exchange.refuse(Status::MethodNotAllowed, &format!("only {sentence}")).await.map(Next::after);
     }
-    match (request.path, live) {
-        (_, Some(number)) => live::answer(stb, request, number, exchange).await,
-        ("/api/v1/box", _) => introduce(exchange).await.map(Next::after),
-        ("/api/v1/channels", _) => channels::answer(stb, request, exchange).await.map(Next::after),
-        ("/api/v1/epg", _) => epg::answer(stb, request, exchange).await.map(Next::after),
-        ("/playlist.m3u", _) => playlist::answer(stb, request, exchange, local).await.map(Next::after),
-        _ => exchange.refuse(Status::NotFound, "there is nothing here").await.map(Next::after),
+    let visit = Visit { part: found.part, door: Door::Plain, local, seat, request };
+    if !visit.request.method.is_safe() && !visit.is_from_own_page() {
+        let sentence = "a page of another site cannot ask for that";
+        return exchange.refuse(Status::Forbidden, sentence).await.map(Next::after);
     }
+    let going_on = match found.route {
+        Route::Live => return live::answer(stb, &visit, exchange).await,
+        Route::Box => introduce(exchange).await,
+        Route::Channels => channels::answer(stb, &visit, exchange).await,
+        Route::Epg => epg::answer(stb, &visit, exchange).await,
+        Route::Playlist => playlist::answer(stb, &visit, exchange).await,
+        Route::Session => session::answer(stb, &visit, exchange).await,
+        Route::HandOver => session::hand_over(stb, &visit, exchange).await,
+        Route::Redeem => session::redeem(stb, &visit, exchange).await,
+        Route::Terminals => terminals::answer(stb, &visit, exchange).await,
+        Route::RevokeAll => terminals::revoke_all(stb, &visit, exchange).await,
+        Route::Terminal => terminals::change(stb, &visit, exchange).await,
+        Route::Links => terminals::link(stb, &visit, exchange).await,
+    };
+    going_on.map(Next::after)
 }
+
+/// What is said of a path that nobody knows, and of one that is closed.
+const NOTHING_HERE: &str = "there is nothing here";
 
 /// All that a stranger learns.
 async fn introduce<S: Read<Error = io::Error> + Write<Error = io::Error>>(
@@ -180,9 +221,4 @@ async fn introduce<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     const INTRODUCTION: &str =
         concat!("{\"product\":\"stbcastd\",\"version\":\"", env!("CARGO_PKG_VERSION"), "\",\"api\":1}");
     exchange.reply(Status::Ok, "application/json", INTRODUCTION.as_bytes()).await
-}
-
-/// The token of a request.
-fn credentials(request: &Request<'_>) -> Option<heapless::String<TOKEN_CHARS>> {
-    request.parameter("t")
 }

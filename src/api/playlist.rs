@@ -1,40 +1,41 @@
-//! `GET /playlist.m3u[?all=1][&groups=bouquets]&t=…`: the channels for a player, each with the link that was used to
-//! ask. Players sort them into groups by kind, or by bouquet where that is asked for.
+//! `GET /playlist.m3u[?all=1][&groups=bouquets]`: the channels for a player, each with a link: the one that was used to
+//! ask, or, for a terminal, a new one that lives for twelve hours. Players sort them into groups: those of imported
+//! lists, or bouquets where those are asked for, or else kinds.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 
 use embedded_io_async::{Read, Write};
 
 use super::channels::{stream_path, triple};
-use super::{SetTopBox, credentials, reply};
+use super::visit::{Visit, refuse};
+use super::{SetTopBox, reply};
+use crate::access::{Caller, Scope, TTL_MAX, Terms, TokenText};
 use crate::channel::{Available, Entry};
-use crate::http::{Exchange, Request, Status};
+use crate::http::{Exchange, Status};
 use crate::sys::clock;
 use crate::ts::service_info::{Name, ServiceKind};
 
 pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     stb: &SetTopBox,
-    request: &Request<'_>,
-    exchange: Exchange<'_, S>,
-    local: IpAddr,
+    visit: &Visit<'_>,
+    mut exchange: Exchange<'_, S>,
 ) -> io::Result<bool> {
-    let token = credentials(request);
-    let caller = stb.access.identify(token.as_deref(), clock::boot());
-    if let Err(why) = caller.and_then(|caller| caller.may_list()) {
-        let (status, sentence) = reply::refusal(&why);
-        return exchange.refuse(status, &sentence).await;
-    }
-    let token = token.unwrap_or_default();
-    // The authority the client reached us by; a client of HTTP/1.0 without one gets the address it came to.
-    let authority = request.host.map_or_else(|| SocketAddr::new(local, 80).to_string(), Into::into);
-    let all = request.parameter::<4>("all").as_deref() == Some("1");
-    let groups = match request.parameter::<16>("groups").as_deref() {
-        None if !request.has_parameter("groups") => Groups::Own,
+    let caller = visit.identify(stb, &mut exchange);
+    let caller = match caller.and_then(|caller| caller.may_list().map(|()| caller)) {
+        Ok(caller) => caller,
+        Err(why) => return refuse(stb, exchange, &why).await,
+    };
+    let Some(token) = entries_token(stb, visit, &caller) else {
+        return exchange.refuse(Status::ServiceUnavailable, reply::NO_RANDOMNESS).await;
+    };
+    let authority = visit.authority();
+    let all = visit.request.parameter::<4>("all").as_deref() == Some("1");
+    let groups = match visit.request.parameter::<16>("groups").as_deref() {
+        None if !visit.request.has_parameter("groups") => Groups::Own,
         Some("bouquets") => Groups::Bouquets,
         _ => return exchange.refuse(Status::BadRequest, "groups can be 'bouquets'").await,
     };
-    let shown = Shown { all, groups };
+    let shown = Shown { all, groups, caller: &caller };
     let mut body = exchange.stream("audio/x-mpegurl; charset=utf-8").await?;
     body.write(b"#EXTM3U\n").await?;
     let mut index = 0;
@@ -56,19 +57,30 @@ enum Groups {
 
 /// What the list shows.
 #[derive(Clone, Copy)]
-struct Shown {
+struct Shown<'c> {
     /// Channels that are not available, too.
     all: bool,
     groups: Groups,
+    /// To whom.
+    caller: &'c Caller,
+}
+
+/// What the entries carry. A terminal's own credential is never among them.
+fn entries_token(stb: &SetTopBox, visit: &Visit<'_>, caller: &Caller) -> Option<TokenText> {
+    if caller.is_by_link() || caller.is_player() {
+        return visit.link_token();
+    }
+    let terms = Terms { scope: Scope::Everything, ttl: TTL_MAX, connections: None };
+    stb.access.mint_for(caller, visit.door, &terms, clock::boot()).ok()
 }
 
 impl SetTopBox {
     /// The lines of entry `index`; empty where it is not to be shown, `None` behind the last.
-    fn playlist_entry(&self, index: usize, shown: Shown, authority: &str, token: &str) -> Option<String> {
+    fn playlist_entry(&self, index: usize, shown: Shown<'_>, authority: &str, token: &str) -> Option<String> {
         let channels = self.channels.borrow();
         let entry = channels.get(index)?;
         let available = channels.availability(entry, &self.tuners.borrow()) == Available::Now;
-        if !shown.all && !available {
+        if !shown.caller.sees(entry.number) || (!shown.all && !available) {
             return Some(String::new());
         }
         let groups = match shown.groups {

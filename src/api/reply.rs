@@ -1,6 +1,6 @@
 //! Every refusal as a status and a sentence: the one place where errors become HTTP.
 
-use crate::access::Refusal;
+use crate::access::{EnrolError, Refusal, SLOTS};
 use crate::channel::ChannelError;
 use crate::http::Status;
 use crate::tuner::LeaseError;
@@ -10,6 +10,13 @@ pub(super) fn refusal(why: &Refusal) -> (Status, String) {
     match why {
         Refusal::NotKnown => (Status::Unauthorized, "a valid link is needed; ask the box for one".into()),
         Refusal::NotAllowed(what) => (Status::Forbidden, (*what).into()),
+        Refusal::BadRequest(what) => (Status::BadRequest, (*what).into()),
+        Refusal::NoTime => {
+            (Status::ServiceUnavailable, "this box does not know the time yet, so no guest is let in".into())
+        }
+        Refusal::TerminalBusy(n) => {
+            (Status::TooManyRequests, format!("this terminal has as many streams as one may have ({n})"))
+        }
         Refusal::LinkBusy(n) => {
             (Status::TooManyRequests, format!("this link is in use by as many players as it is for ({n})"))
         }
@@ -22,6 +29,20 @@ pub(super) fn refusal(why: &Refusal) -> (Status, String) {
             let asked = renamed.wanted.name.clone().unwrap_or_default();
             let (number, name) = (renamed.wanted.number, &renamed.name);
             (Status::Conflict, format!("channel {number} is '{name}', not '{asked}': load the list again"))
+        }
+    }
+}
+
+/// What the client is told while the kernel has no entropy.
+pub(super) const NO_RANDOMNESS: &str = "this box has no randomness yet; ask again in a moment";
+
+/// What the client is told when nobody can be let in, or the change did not reach flash.
+pub(super) fn enrol_error(why: &EnrolError) -> (Status, String) {
+    match why {
+        EnrolError::Full => (Status::Conflict, format!("all {SLOTS} places for terminals are taken")),
+        EnrolError::Flash(e) => {
+            log::warn!("terminals: {e}");
+            (Status::ServiceUnavailable, "the box cannot write its memory".into())
         }
     }
 }

@@ -42,6 +42,9 @@ run starts the box, in the foreground. It ends on SIGTERM or Ctrl-C.
   --socket PATH    the local socket
   --name NAME      a host name that is this box's, beside its addresses
   --log LEVEL      error, warn, info or debug
+  --clock SOURCE   whose word on the time of day is taken: rtc (the system's
+                   clock is right), ntp (once NTP has set it) or none; a
+                   guest's end needs it
   --config FILE    'key = value' lines with the same keys, without the dashes
 
 The other commands ask the running box over its local socket; --state DIR or

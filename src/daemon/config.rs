@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use log::LevelFilter;
 use nix::net::if_::{if_nameindex, if_nametoindex};
 
+use crate::access::ClockSource;
 use crate::board;
 use crate::import::Authority;
 use crate::source::{SourceUrl, UrlError};
@@ -25,6 +26,7 @@ pub(super) struct Settings {
     pub(super) iptv_interface: Option<String>,
     pub(super) names: Vec<String>,
     pub(super) log: Option<LevelFilter>,
+    pub(super) clock: Option<ClockSource>,
 }
 
 /// Why a setting is refused.
@@ -38,6 +40,7 @@ pub(super) enum SettingError {
     Authority(String),
     Interface(String, String),
     LogLevel(String),
+    Clock(String),
     TooMany(&'static str, usize),
     Line(PathBuf, usize, Box<Self>),
     NoKey,
@@ -61,6 +64,7 @@ impl fmt::Display for SettingError {
                 write!(f, "iptv-interface '{name}': there is no such network interface here, but {there}")
             }
             Self::LogLevel(text) => write!(f, "log '{text}': one of error, warn, info, debug"),
+            Self::Clock(text) => write!(f, "clock '{text}': one of rtc, ntp, none"),
             Self::TooMany(key, most) => write!(f, "{key}: this board has room for {most}"),
             Self::Line(path, line, why) => write!(f, "{}:{line}: {why}", path.display()),
             Self::NoKey => f.write_str("a line is 'key = value', a comment (#) or empty"),
@@ -110,6 +114,11 @@ impl Settings {
             }
             "log" => {
                 self.log = Some(value.parse().map_err(|_| SettingError::LogLevel(value.into()))?);
+                Ok(())
+            }
+            "clock" => {
+                let clock = ClockSource::named(value).ok_or_else(|| SettingError::Clock(value.into()))?;
+                self.clock = Some(clock);
                 Ok(())
             }
             _ => Err(SettingError::UnknownKey(key.into())),
@@ -162,6 +171,7 @@ impl Settings {
 /// All keys, which are the flags of `run`, too. In a file, an underscore does for a hyphen, as in board files.
 pub(super) const KEYS: &[&str] = &[
     "authority",
+    "clock",
     "import",
     "iptv-interface",
     "listen",

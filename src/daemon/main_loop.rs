@@ -62,6 +62,7 @@ pub(super) fn run(
             executor.spawn(Rc::clone(writer).work(Rc::clone(&stb.reactor))).detach();
             continue;
         }
+        stb.end_what_is_over();
         if round.is_over(stb, writer) {
             return Ok(());
         }
@@ -97,6 +98,7 @@ impl Round {
         if now.boot >= self.kept_house + HOUSEKEEPING {
             let elapsed = now.boot - self.kept_house;
             self.kept_house = now.boot;
+            stb.access.end_guests();
             for id in tuners.open_ids() {
                 channels.correct(id, &tuners, now.boot);
             }

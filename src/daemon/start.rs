@@ -11,13 +11,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use log::LevelFilter;
-use serde::{Deserialize, Serialize};
 use smol::LocalExecutor;
 
 use super::config::Settings;
 use super::desk::Desk;
 use super::{imports, log_sink, main_loop};
-use crate::access::{Access, LinkKey};
+use crate::access::{self, Access, ClockSource, KeyError};
 use crate::api::{self, SetTopBox};
 use crate::channel::ChannelTable;
 use crate::guide::{Capacity, Epg};
@@ -27,21 +26,10 @@ use crate::local::server as local;
 use crate::pump::Pump;
 use crate::reactor::Reactor;
 use crate::source::SourceUrl;
-use crate::store::{Kind, Loaded, Writer, load};
-use crate::sys::random;
+use crate::store::{Kind, Loaded, Writer, erase, load};
 use crate::text::Unmarked;
 use crate::tuner::Tuners;
 use crate::{board, sys};
-
-/// The keys record: postcard.
-#[derive(Serialize, Deserialize)]
-struct Keys {
-    format: u8,
-    link_secret: [u8; 32],
-    link_generation: u16,
-}
-
-const KEYS_FORMAT: u8 = 1;
 
 /// Runs the box until it is told to stop. The error is a sentence.
 pub(super) fn run(settings: &Settings) -> Result<(), String> {
@@ -53,7 +41,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
         .create(&state)
         .map_err(|e| format!("state directory {}: {e}", state.display()))?;
     let writer = Writer::new(&state).map_err(|e| format!("cannot find this program's own file: {e}"))?;
-    let keys = keys(&state, &writer)?;
+    let access = access(settings, &state, &writer)?;
     let lists = imports::read(settings)?;
     let sources = sources(settings, lists.sources);
     if sources.is_empty() {
@@ -69,10 +57,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
     let (local_listener, _socket_file) = local_socket(settings, &state)?;
     let stb = Rc::new(SetTopBox {
         reactor: Rc::clone(&reactor),
-        access: Access::new(
-            LinkKey::new(keys.link_secret, keys.link_generation, boot_number()),
-            board::CONNECTIONS,
-        ),
+        access,
         channels: RefCell::new(channels),
         tuners: RefCell::new(tuners),
         pump: RefCell::new(Pump::new(board::CONNECTIONS)),
@@ -115,33 +100,38 @@ fn sources(settings: &Settings, listed: Vec<SourceUrl>) -> Vec<SourceUrl> {
     sources
 }
 
-/// The box's keys; new ones where there are none.
-fn keys(state: &Path, writer: &Writer) -> Result<Keys, String> {
-    let damaged =
-        || log::warn!("keys in {} are damaged: new ones are made, old links are dead", state.display());
-    match loaded(state, Kind::Keys, writer)? {
-        Loaded::Record(record) | Loaded::HalfDamaged(record) => {
-            match postcard::take_from_bytes::<Keys>(&record) {
-                Ok((keys, [])) if keys.format == KEYS_FORMAT => return Ok(keys),
-                _ => damaged(),
-            }
-        }
-        Loaded::Damaged => damaged(),
-        Loaded::Nothing => {}
-    }
-    let mut link_secret = [0; 32];
+/// What the box knows of itself and of who was let in; new keys where there are none.
+fn access(settings: &Settings, state: &Path, writer: &Rc<Writer>) -> Result<Access, String> {
+    reset_where_asked(state)?;
+    let clock = settings.clock.unwrap_or_else(|| ClockSource::named(board::CLOCK_SOURCE).unwrap_or_default());
     // Early in a boot the kernel may have no entropy yet. Nothing is served without a key, so waiting holds up nobody.
-    while let Err(e) = random::fill(&mut link_secret) {
-        if e.kind() != io::ErrorKind::WouldBlock {
-            return Err(format!("randomness for a key: {e}"));
+    let (loaded, unsaved) = loop {
+        match access::Loaded::read(state, board::SEAL == "file") {
+            Err(KeyError::NoEntropy(e)) if e.kind() == io::ErrorKind::WouldBlock => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            other => break other.map_err(|e| e.to_string())?,
         }
-        std::thread::sleep(Duration::from_millis(100));
+    };
+    unsaved.into_iter().for_each(|(kind, record)| writer.save(kind, record));
+    Access::new(loaded, Rc::clone(writer), clock, boot_number(), board::CONNECTIONS)
+        .map_err(|e| format!("randomness for a key: {e}"))
+}
+
+/// A file of this name in the state directory asks for a factory reset at the next start.
+const RESET_FLAG: &str = "factory-reset";
+
+fn reset_where_asked(state: &Path) -> Result<(), String> {
+    let flag = state.join(RESET_FLAG);
+    if !flag.exists() {
+        return Ok(());
     }
-    let keys = Keys { format: KEYS_FORMAT, link_secret, link_generation: 1 };
-    let mut record = [0; 64];
-    let record = postcard::to_slice(&keys, &mut record).map_err(|e| format!("keys record: {e}"))?;
-    writer.save(Kind::Keys, record.to_vec());
-    Ok(keys)
+    log::info!("factory reset, as {} asks", flag.display());
+    for kind in access::SECRETS {
+        erase(state, kind).map_err(|e| format!("factory reset: {e}"))?;
+    }
+    // Only now: a reset that the power cut is begun anew.
+    fs::remove_file(&flag).map_err(|e| format!("{}: {e}", flag.display()))
 }
 
 /// What flash holds. Where only one slot is sound, the other is written again.

@@ -34,6 +34,8 @@ pub enum Left {
     Stalled,
     /// It fell behind again and again.
     TooSlow,
+    /// Its right to watch ended, or its viewer has a newer stream.
+    PutOut,
     /// The stream ended and it has it all.
     Ended(Ended),
 }
@@ -143,6 +145,15 @@ impl<T> Pump<T> {
         }
     }
 
+    /// Ends the streams whose ticket `is_over`.
+    pub fn put_out(&mut self, is_over: impl Fn(&T) -> bool) {
+        for index in 0..self.reached {
+            if self.seats[index].viewer.as_ref().is_some_and(|(_, ticket)| is_over(ticket)) {
+                self.leave(index, Left::PutOut);
+            }
+        }
+    }
+
     /// Sends everybody what there is.
     pub fn tick(&mut self, now: Duration) {
         self.burst = BURST_ALL;
@@ -168,7 +179,7 @@ impl<T> Pump<T> {
                 Left::HungUp => self.counts.hung_up += 1,
                 Left::Stalled => self.counts.stalled += 1,
                 Left::TooSlow => self.counts.too_slow += 1,
-                Left::Ended(_) => {}
+                Left::PutOut | Left::Ended(_) => {}
             }
         }
     }

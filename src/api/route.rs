@@ -1,0 +1,113 @@
+//! Every route there is, in one place.
+
+use crate::http::Method;
+
+/// What answers a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is documented where it is answered")]
+pub enum Route {
+    Box,
+    Channels,
+    Epg,
+    Playlist,
+    Live,
+    Session,
+    HandOver,
+    Redeem,
+    Terminals,
+    RevokeAll,
+    Terminal,
+    Links,
+}
+
+use Method::{Delete, Get, Patch, Post};
+
+/// Path, methods, what answers. `*` stands for one path segment, or the rest of one. GET includes HEAD.
+pub const ROUTES: &[(&str, &[Method], Route)] = &[
+    ("/api/v1/box", &[Get], Route::Box),
+    ("/api/v1/channels", &[Get], Route::Channels),
+    ("/api/v1/epg", &[Get], Route::Epg),
+    ("/playlist.m3u", &[Get], Route::Playlist),
+    ("/live/*.ts", &[Get], Route::Live),
+    ("/api/v1/session", &[Get, Post, Delete], Route::Session),
+    ("/api/v1/session/handover", &[Post], Route::HandOver),
+    ("/api/v1/session/redeem", &[Post], Route::Redeem),
+    ("/api/v1/terminals", &[Get, Post], Route::Terminals),
+    ("/api/v1/terminals/revoke-all", &[Post], Route::RevokeAll),
+    ("/api/v1/terminals/*", &[Patch, Delete], Route::Terminal),
+    ("/api/v1/links", &[Post], Route::Links),
+];
+
+/// A route that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found<'p> {
+    pub(super) route: Route,
+    pub(super) methods: &'static [Method],
+    /// What the path has for `*`.
+    pub(super) part: &'p str,
+}
+
+/// The route of `path`; the first that fits.
+pub(super) fn find(path: &str) -> Option<Found<'_>> {
+    ROUTES.iter().find_map(|&(pattern, methods, route)| {
+        let part = match pattern.split_once('*') {
+            None => (path == pattern).then_some(""),
+            Some((before, after)) => {
+                let part = path.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+                part.filter(|part| !part.is_empty())
+            }
+        };
+        part.filter(|part| !part.contains('/')).map(|part| Found { route, methods, part })
+    })
+}
+
+impl Found<'_> {
+    /// The route has the method.
+    pub(super) fn takes(&self, method: Method) -> bool {
+        self.methods.contains(&if method == Method::Head { Get } else { method })
+    }
+
+    /// Its methods, for `Allow` (RFC 9110 §10.2.1).
+    pub(super) fn allow(&self) -> String {
+        let names = self.methods.iter().flat_map(|m| match m {
+            Get => ["GET", "HEAD"].as_slice(),
+            Post => &["POST"],
+            Patch => &["PATCH"],
+            _ => &["DELETE"],
+        });
+        names.copied().collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_found_by_its_own_path_and_by_no_other() {
+        for &(pattern, methods, route) in ROUTES {
+            let pattern = pattern.replace('*', "7");
+            let found = find(&pattern).map(|f| (f.methods, f.route));
+            assert_eq!(found, Some((methods, route)), "{pattern}");
+            for path in [
+                format!("{pattern}/"),
+                format!("/{pattern}"),
+                pattern.to_uppercase(),
+                format!("{pattern}x/y"),
+            ] {
+                assert_eq!(find(&path), None, "{path}");
+            }
+        }
+        assert_eq!(find("/live/1/2.ts"), None);
+        assert_eq!(find("/live/1.ts").map(|f| f.part), Some("1"));
+        assert_eq!(find("/api/v1/terminals/revoke-all").map(|f| f.route), Some(Route::RevokeAll));
+    }
+
+    #[test]
+    fn get_includes_head_and_nothing_else_does() {
+        let live = find("/live/1.ts").unwrap();
+        assert!(live.takes(Get) && live.takes(Method::Head) && !live.takes(Post));
+        let links = find("/api/v1/links").unwrap();
+        assert!(!links.takes(Method::Head) && links.takes(Post) && !links.takes(Method::Other));
+    }
+}
