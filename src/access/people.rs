@@ -58,6 +58,12 @@ impl Access {
         self.terminals().into_iter().find(|t| t.slot == slot)
     }
 
+    /// Somebody owns the box; else the next who pairs is going to.
+    #[must_use]
+    pub fn has_owner(&self) -> bool {
+        self.terminals.borrow().has_owner()
+    }
+
     /// All terminals.
     #[must_use]
     pub fn terminals(&self) -> Vec<Brief> {

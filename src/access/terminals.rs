@@ -25,8 +25,9 @@ impl TerminalName {
     /// Of `text`; `None` when nothing is left of it.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
-        let end = text.char_indices().nth(NAME_CHARS).map_or(text.len(), |(at, _)| at);
-        let name = CleanText::new(&text[..end]);
+        let clean = CleanText::<NAME_BYTES>::new(text);
+        let end = clean.as_str().char_indices().nth(NAME_CHARS).map_or(clean.as_str().len(), |(at, _)| at);
+        let name = CleanText::new(&clean.as_str()[..end]);
         (!name.is_empty()).then_some(Self(name))
     }
 
@@ -97,9 +98,6 @@ impl Terminals {
     pub(super) fn enrol(&mut self, enrolment: Enrolment, now: Option<Duration>) -> Option<(u8, u16)> {
         let index = self.slots.iter().position(|slot| slot.terminal.is_none())?;
         let Enrolment { name, role, key, guest } = enrolment;
-        // The first who is let in owns the box; a player's URL cannot, since it can be passed on.
-        let role = if role == Role::Player || self.has_owner() { role } else { Role::Owner };
-        let guest = guest.filter(|_| role == Role::Guest);
         let slot = &mut self.slots[index];
         slot.generation = slot.generation.wrapping_add(1);
         slot.terminal = Some(Terminal { name, role, guest, paired: now.map(|t| t.as_secs()), key });
@@ -154,14 +152,15 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_first_who_is_let_in_owns_the_box() {
+    fn terminals_take_the_first_free_slots() {
         let mut terminals = Terminals::default();
         assert_eq!(terminals.enrol(enrolment("player", Role::Player), None), Some((0, 1)));
-        assert_eq!(terminals.enrol(enrolment("guest", Role::Guest), None), Some((1, 1)));
+        assert!(!terminals.has_owner());
+        assert_eq!(terminals.enrol(enrolment("owner", Role::Owner), None), Some((1, 1)));
         assert_eq!(terminals.enrol(enrolment("next", Role::Viewer), None), Some((2, 1)));
+        assert!(terminals.has_owner());
         let roles: std::vec::Vec<Role> = terminals.all().map(|(_, _, t)| t.role).collect();
         assert_eq!(roles, [Role::Player, Role::Owner, Role::Viewer]);
-        assert!(terminals.get(1).unwrap().1.guest.is_none(), "an owner has no end");
     }
 
     #[test]

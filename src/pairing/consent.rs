@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use smol::channel::{Sender, bounded};
 
-use super::TerminalName;
+use crate::access::TerminalName;
 use crate::handshake::{Mode, Role};
 use crate::reactor::Reactor;
 

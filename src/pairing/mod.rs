@@ -1,11 +1,11 @@
 //! Pairing: how a new terminal is let in.
 //!
 //! Owns the window in which one is: its one-use secret and PIN, who tries, how often, the screen's consent, and the
-//! budget of public-key work. A [`Enrolment`] exists only because a terminal proved itself in an open window and the
+//! budget of public-key work. A [`Admission`] exists only because a terminal proved itself in an open window and the
 //! screen, where it was asked, consented; keeping it is the caller's. Knows no HTTP and no JSON.
 //!
 //! ```text
-//!   open ─▶ hello ─▶ (share, counted on flash) ─▶ finish ─▶ consent ─▶ Enrolment
+//!   open ─▶ hello ─▶ (share, counted on flash) ─▶ finish ─▶ consent ─▶ Admission
 //! ```
 
 use std::cell::RefCell;
@@ -18,11 +18,11 @@ use std::time::Duration;
 use futures_lite::future::{BoxedLocal, FutureExt};
 use smol::channel::{Receiver, Sender, bounded};
 
+use crate::access::TerminalName;
 use crate::board;
 use crate::handshake::{Ephemeral, Fingerprint, Mode, Nonce, PROOF, Pin, PinBox, Role, SHARE, TerminalKey};
 use crate::reactor::Reactor;
 use crate::sys::{clock, random};
-use crate::text::CleanText;
 
 mod budget;
 mod consent;
@@ -40,10 +40,7 @@ use consent::Consent;
 pub use consent::{Ask, Dissent, PATIENCE, Policy};
 pub use source::Source;
 use window::Window;
-pub use window::{
-    ATTEMPTS, AttemptId, GUEST_CHANNELS, GuestTerms, Modes, OPEN_FOR, OpenError, Opening, Shown, Terms,
-    Welcome,
-};
+pub use window::{ATTEMPTS, AttemptId, Modes, OPEN_FOR, OpenError, Opening, Shown, Stay, Terms, Welcome};
 pub use work::{Busy, WAITING, WAITING_PER_SOURCE, Work};
 
 /// Has a record written to flash; completes when it is there.
@@ -69,35 +66,9 @@ struct State {
     budget: Budget,
 }
 
-/// What a terminal is called. Made harmless, and cut to 32 characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TerminalName(CleanText<NAME_BYTES>);
-
-/// Characters of the longest name of a terminal.
-const NAME_CHARS: usize = 32;
-/// Bytes of it: three each, which holds all scripts in use.
-const NAME_BYTES: usize = 3 * NAME_CHARS;
-
-impl TerminalName {
-    /// The name in `text`; `None` when nothing is left of it.
-    #[must_use]
-    pub fn new(text: &str) -> Option<Self> {
-        let clean = CleanText::<NAME_BYTES>::new(text);
-        let end = clean.as_str().char_indices().nth(NAME_CHARS).map_or(clean.as_str().len(), |(at, _)| at);
-        let name = CleanText::new(&clean.as_str()[..end]);
-        (!name.is_empty()).then_some(Self(name))
-    }
-
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-}
-
-/// A terminal to be let in.
+/// A terminal that is to be let in.
 #[derive(Debug)]
-pub struct Enrolment {
+pub struct Admission {
     /// What it is called.
     pub name: TerminalName,
     /// What it may.
@@ -105,7 +76,7 @@ pub struct Enrolment {
     /// Its key.
     pub key: TerminalKey,
     /// For a guest: what it is let in for.
-    pub guest: Option<GuestTerms>,
+    pub guest: Option<Stay>,
 }
 
 /// What happened, for who shows it. A secret is in [`PairEvent::Opened`] and [`PairEvent::NewPin`].
@@ -113,8 +84,11 @@ pub struct Enrolment {
 pub enum PairEvent {
     /// A window opened.
     Opened(Shown),
-    /// It closed: its time is over, somebody closed it, or a terminal proved itself.
-    Closed,
+    /// It closed: its time is over, somebody closed it, or a terminal proved itself and is let in next, or not.
+    Closed {
+        /// A terminal proved itself.
+        proven: bool,
+    },
     /// Another PIN is to be shown; `None`: none, since the hour's attempts are used.
     NewPin(Option<Pin>),
     /// Somebody is to be asked; [`Pairing::answer`] takes the answer.
@@ -224,6 +198,20 @@ impl Pairing {
         }
     }
 
+    /// Somebody can pair now, in one way or another.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.state.borrow().window.ends().is_some_and(|ends| clock::boot() < ends)
+    }
+
+    /// The box has another key from now on; a window that is open closes.
+    pub fn renew(&self, fingerprint: Fingerprint) {
+        self.close();
+        let mut state = self.state.borrow_mut();
+        state.window.know_as(fingerprint);
+        state.budget = Budget::load(&[], clock::boot()).unwrap_or_else(|_| Budget::shut(clock::boot()));
+    }
+
     /// The budget of public-key work.
     #[must_use]
     pub const fn work(&self) -> &Work {
@@ -313,7 +301,7 @@ impl Pairing {
         source: Source,
         attempt: &AttemptId,
         proof: &[u8; PROOF],
-    ) -> Result<Enrolment, PairError> {
+    ) -> Result<Admission, PairError> {
         let now = clock::boot();
         self.expire(now);
         let proven = self.state.borrow_mut().window.finish(source, attempt, proof, now);
@@ -322,7 +310,8 @@ impl Pairing {
                 self.failed(*e);
             }
         })?;
-        self.closed(true);
+        log::info!("pairing closed: a terminal has proven itself");
+        (self.tell)(&PairEvent::Closed { proven: true });
         if proven.mode == Mode::Pin {
             self.state.borrow_mut().budget.give_back(source);
             // Should flash fail, the count there is too high, which harms nobody but this source for an hour.
@@ -337,7 +326,7 @@ impl Pairing {
             let answer = self.consent.ask(&self.reactor, PATIENCE, question, show).await;
             answer.map_err(PairError::Dissent).inspect_err(|e| self.failed(*e))?;
         }
-        Ok(Enrolment { name: proven.name, role, key: proven.key, guest })
+        Ok(Admission { name: proven.name, role, key: proven.key, guest })
     }
 
     /// Answers question `id`; says whether it waited for one.
@@ -393,7 +382,7 @@ impl Pairing {
     fn closed(&self, closed: bool) {
         if closed {
             log::info!("pairing closed");
-            (self.tell)(&PairEvent::Closed);
+            (self.tell)(&PairEvent::Closed { proven: false });
         }
     }
 

@@ -170,7 +170,7 @@ pub(super) fn other_than(pin: &Pin) -> Pin {
 fn name_of(event: &PairEvent) -> String {
     match event {
         PairEvent::Opened(_) => "opened".into(),
-        PairEvent::Closed => "closed".into(),
+        PairEvent::Closed { .. } => "closed".into(),
         PairEvent::NewPin(Some(_)) => "new pin".into(),
         PairEvent::NewPin(None) => "no pin".into(),
         PairEvent::Ask(ask) => format!("ask {} {}", ask.id, ask.name.as_str()),

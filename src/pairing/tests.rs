@@ -50,7 +50,7 @@ fn by_pin_both_ends_come_to_one_key_and_the_count_is_given_back() {
 #[test]
 fn the_first_terminal_is_the_owner_whatever_was_asked() {
     let rig = Rig::new(Policy::Never, &[]);
-    let guest = GuestTerms { channels: heapless::Vec::new(), lifetime: T(60) };
+    let guest = Stay { channels: heapless::Vec::new(), lifetime: T(60) };
     for (role, guest) in [(Role::Viewer, None), (Role::Guest, Some(guest.clone())), (Role::Player, None)] {
         let shown = rig.pairing.open(Terms { modes: Modes::Qr, role, guest, first: true }).unwrap();
         let (attempt, proof) = rig.by_qr(source(1), &shown).unwrap();
@@ -62,7 +62,7 @@ fn the_first_terminal_is_the_owner_whatever_was_asked() {
     let (attempt, proof) = rig.by_qr(source(1), &shown).unwrap();
     let enrolment = rig.run(rig.pairing.finish(source(1), &attempt, &proof)).unwrap();
     assert_eq!((enrolment.role, enrolment.guest), (Role::Guest, Some(guest.clone())));
-    let forever = GuestTerms { lifetime: Duration::ZERO, ..guest.clone() };
+    let forever = Stay { lifetime: Duration::ZERO, ..guest.clone() };
     for bad in [terms(Role::Guest, None), terms(Role::Guest, Some(forever)), terms(Role::Viewer, Some(guest))]
     {
         assert_eq!(rig.pairing.open(bad).err(), Some(OpenError::Guest));

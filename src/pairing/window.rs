@@ -6,7 +6,8 @@ use std::time::Duration;
 use heapless::Vec;
 use subtle::ConstantTimeEq;
 
-use super::{PairError, Source, TerminalName};
+use super::{PairError, Source};
+use crate::access::{GUEST_CHANNELS, TerminalName};
 use crate::handshake::{
     Fingerprint, Hello, Mode, Nonce, PROOF, Pin, PinBox, QrBox, Role, Secret, TerminalKey, Transcript,
 };
@@ -18,8 +19,6 @@ pub const OPEN_FOR: Duration = Duration::from_secs(300);
 pub const ATTEMPTS: usize = 4;
 /// An attempt this old gives way to a new one when there is no room.
 const STALE: Duration = Duration::from_secs(30);
-/// Channels that a guest may be let in for.
-pub const GUEST_CHANNELS: usize = 16;
 
 /// The ways to pair that a window offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +39,7 @@ impl Modes {
 
 /// What a guest is let in for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GuestTerms {
+pub struct Stay {
     /// The channels it may watch; none named: all.
     pub channels: Vec<u16, GUEST_CHANNELS>,
     /// For how long, from its enrolment.
@@ -55,7 +54,7 @@ pub struct Terms {
     /// What the terminal is going to be.
     pub role: Role,
     /// For a guest, and for nobody else.
-    pub guest: Option<GuestTerms>,
+    pub guest: Option<Stay>,
     /// The box has no owner yet: whatever was asked for, this terminal becomes it.
     pub first: bool,
 }
@@ -178,6 +177,11 @@ impl Window {
     #[must_use]
     pub(super) fn new(box_name: &str, fingerprint: Fingerprint) -> Self {
         Self { box_name: box_name.into(), fingerprint, open: None }
+    }
+
+    /// The box has another key.
+    pub(super) fn know_as(&mut self, fingerprint: Fingerprint) {
+        self.fingerprint = fingerprint;
     }
 
     /// Opens, in place of what was open before; `pin`: PIN pairing has attempts left.
