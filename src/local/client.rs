@@ -34,24 +34,49 @@ impl std::fmt::Display for AskError {
     }
 }
 
-/// Asks the box at `socket`; every line of the answer but the last goes to `found`. Gives the last.
-pub fn ask(socket: &Path, request: &Request<'_>, mut found: impl FnMut(&[u8])) -> Result<Vec<u8>, AskError> {
-    let stream = UnixStream::connect(socket).map_err(AskError::NotRunning)?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(AskError::Broken)?;
-    let mut lines = BufReader::new(stream);
-    let greeting = next(&mut lines)?;
-    if read::<Greeting>(&greeting).is_none_or(|g| g.v != 1) {
-        return Err(refusal(&greeting));
+/// A conversation with a box.
+pub struct Conversation {
+    lines: BufReader<UnixStream>,
+}
+
+impl Conversation {
+    /// Begins one with the box at `socket`.
+    pub fn begin(socket: &Path) -> Result<Self, AskError> {
+        let stream = UnixStream::connect(socket).map_err(AskError::NotRunning)?;
+        stream.set_read_timeout(Some(PATIENCE)).map_err(AskError::Broken)?;
+        let mut lines = BufReader::new(stream);
+        let greeting = next(&mut lines)?;
+        if read::<Greeting>(&greeting).is_none_or(|g| g.v != 1) {
+            return Err(refusal(&greeting));
+        }
+        Ok(Self { lines })
     }
-    lines.get_mut().write_all(&line(request)).map_err(AskError::Broken)?;
-    loop {
-        let answer = next(&mut lines)?;
-        match read::<Done>(&answer) {
-            Some(Done { done: true, .. }) => return Ok(answer),
-            Some(Done { done: false, .. }) => return Err(refusal(&answer)),
-            None => found(&answer),
+
+    /// Asks; every line of the answer but the last goes to `found`, and so does what happens meanwhile. Gives the last.
+    pub fn ask(&mut self, request: &Request, mut found: impl FnMut(&[u8])) -> Result<Vec<u8>, AskError> {
+        self.lines.get_mut().write_all(&line(request)).map_err(AskError::Broken)?;
+        loop {
+            let answer = next(&mut self.lines)?;
+            match read::<Done>(&answer) {
+                Some(Done { done: true, .. }) => return Ok(answer),
+                Some(Done { done: false, .. }) => return Err(refusal(&answer)),
+                None => found(&answer),
+            }
         }
     }
+
+    /// The next thing that happens, however long that takes.
+    pub fn listen(&mut self) -> Result<Vec<u8>, AskError> {
+        self.lines.get_ref().set_read_timeout(None).map_err(AskError::Broken)?;
+        let event = next(&mut self.lines);
+        self.lines.get_ref().set_read_timeout(Some(PATIENCE)).map_err(AskError::Broken)?;
+        event
+    }
+}
+
+/// Asks the box at `socket` one thing; every line of the answer but the last goes to `found`. Gives the last.
+pub fn ask(socket: &Path, request: &Request, found: impl FnMut(&[u8])) -> Result<Vec<u8>, AskError> {
+    Conversation::begin(socket)?.ask(request, found)
 }
 
 /// Why the box refuses, in its own words where it has some.

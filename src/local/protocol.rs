@@ -6,14 +6,20 @@ use serde::{Deserialize, Serialize};
 /// Bytes of the longest line, its end included.
 pub const LINE_MAX: usize = 4096;
 
+/// Channels that a guest may be let in for.
+pub const GUEST_CHANNELS: usize = 16;
+
 /// Text of a line that the box wrote.
 pub type Text = heapless::String<512>;
 
+/// A word of a line: a command, a role.
+pub type Word = heapless::String<32>;
+
 /// What is asked.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request<'a> {
-    /// `status`, `channels` or `link`.
-    pub cmd: &'a str,
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The command.
+    pub cmd: Word,
     /// Of a link: the channel's number; 0 for the list and every channel.
     pub channel: Option<u16>,
     /// Of a link: seconds that it lives.
@@ -22,6 +28,30 @@ pub struct Request<'a> {
     pub connections: Option<u16>,
     /// Of a link: one for every address that the box listens on. Of the channels: also those not available.
     pub all: Option<bool>,
+    /// Of pairing: `qr`, `pin` or `both`.
+    pub mode: Option<Word>,
+    /// Of pairing: what the terminal is going to be.
+    pub role: Option<Word>,
+    /// Of pairing a guest: the channels it may watch; none for all.
+    pub channels: Option<heapless::Vec<u16, GUEST_CHANNELS>>,
+    /// Of pairing a guest: seconds until its end.
+    pub for_s: Option<u32>,
+    /// Of an answer for the screen: the question.
+    pub ask: Option<u32>,
+    /// Of an answer for the screen: yes.
+    pub allow: Option<bool>,
+    /// Of a terminal: its slot.
+    pub slot: Option<u8>,
+    /// Of a terminal: its new name.
+    pub name: Option<Text>,
+}
+
+impl Request {
+    /// The command alone.
+    #[must_use]
+    pub fn new(cmd: &str) -> Self {
+        Self { cmd: word(cmd), ..Self::default() }
+    }
 }
 
 /// The first line, from the box.
@@ -170,6 +200,116 @@ pub struct BoxLine {
     pub guide_deferred: u64,
     /// Sections and events that cannot be.
     pub guide_refused: u64,
+}
+
+/// A line of the answer to `pair`: the window that is open.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairingLine {
+    /// What is to be shown.
+    pub pairing: PairingView,
+}
+
+/// What a screen shows of an open window.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairingView {
+    /// For the QR code and for `stbcast pair`.
+    pub link: Option<Text>,
+    /// Eight digits.
+    pub pin: Option<Word>,
+    /// What the terminal is going to be.
+    pub role: Word,
+    /// Seconds until it closes.
+    pub expires_s: u64,
+}
+
+/// A line of the answer to `pair`: the link as a QR code.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QrLine {
+    /// The code.
+    pub qr: QrView,
+}
+
+/// A QR code, without the quiet zone of four modules that has to be around it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QrView {
+    /// Modules a side.
+    pub size: usize,
+    /// The rows from the top: `1` for a dark module, `0` for a light one.
+    pub rows: heapless::Vec<heapless::String<QR_SIDE>, QR_SIDE>,
+}
+
+/// Modules a side of the largest code that a pairing link makes: version 8.
+pub const QR_SIDE: usize = 49;
+
+/// A line of the answer to `terminals`, as far as a list for people needs it.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub struct TerminalLine {
+    /// What it is of.
+    pub terminal: TerminalBrief,
+}
+
+/// A terminal in short.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub struct TerminalBrief {
+    /// Its slot.
+    pub slot: u8,
+    /// Its name.
+    pub name: Text,
+    /// What it may.
+    pub role: Word,
+    /// When a guest ends, in seconds since 1970.
+    pub until: Option<u64>,
+}
+
+/// Something that happened. Which fields are there depends on `event`.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventLine {
+    /// `pairing-opened`, `pairing-closed`, `pin`, `ask`, `paired`, `pair-failed`, `revoked`, `viewers`.
+    pub event: Word,
+    /// The question, for `answer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ask: Option<u32>,
+    /// The terminal's slot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot: Option<u8>,
+    /// The terminal's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Text>,
+    /// What it is, or is going to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Word>,
+    /// How it pairs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Word>,
+    /// The new PIN; empty when there is none for the hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Word>,
+    /// Why pairing failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<Word>,
+    /// Seconds until the window closes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_s: Option<u64>,
+    /// How many watch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub viewers: Option<usize>,
+}
+
+/// A line of the answer to `player`.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlayerLine {
+    /// Its slot.
+    pub slot: u8,
+    /// The URL of its playlist.
+    pub url: Text,
+}
+
+/// As much of `from` as a line's word holds.
+#[must_use]
+pub fn word(from: &str) -> Word {
+    let mut word = Word::new();
+    let _full = from.chars().try_for_each(|c| word.push(c));
+    word
 }
 
 /// As much of `from` as a line's text holds.

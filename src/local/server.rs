@@ -13,6 +13,9 @@ use std::time::Duration;
 
 use embedded_io_async::{Read, Write};
 use nix::sys::socket::{getsockopt, sockopt};
+use nix::unistd::Gid;
+use smol::channel::Receiver;
+use smol::future::FutureExt;
 use smol::lock::{Semaphore, SemaphoreGuardArc};
 
 use super::protocol::{Done, Greeting, LINE_MAX, Request, line, text};
@@ -33,15 +36,42 @@ impl Drop for SocketFile {
     }
 }
 
+/// What a peer may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// See: the channels, the status, what happens.
+    View,
+    /// All: let terminals in and put them out, answer for the screen, reset the box.
+    Control,
+}
+
+/// The groups whose members may ask, beside root and the user that `stbcastd` runs as, who may all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Groups {
+    /// Of [`Right::Control`].
+    pub control: Option<Gid>,
+    /// Of [`Right::View`].
+    pub view: Option<Gid>,
+}
+
 /// A peer that may ask.
 pub struct Peer {
     line: Io,
     reactor: Rc<Reactor>,
+    right: Right,
     _place: SemaphoreGuardArc,
 }
 
-/// Makes the socket, for this user and root alone.
-pub fn listen(path: &Path) -> io::Result<(OwnedFd, SocketFile)> {
+/// What a request line leads to.
+pub enum Answer {
+    /// These lines.
+    Lines(Vec<u8>),
+    /// These lines, and from now on the lines that come here, as they come.
+    Events(Vec<u8>, Receiver<Rc<[u8]>>),
+}
+
+/// Makes the socket. Whoever may not ask is told so, and nothing else.
+pub fn listen(path: &Path, groups: Groups) -> io::Result<(OwnedFd, SocketFile)> {
     if UnixStream::connect(path).is_ok() {
         return Err(io::Error::new(io::ErrorKind::AddrInUse, "another stbcastd runs with this socket"));
     }
@@ -51,7 +81,9 @@ pub fn listen(path: &Path) -> io::Result<(OwnedFd, SocketFile)> {
     }
     let listener = UnixListener::bind(path)?;
     let file = SocketFile(path.into());
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    // Two groups cannot be said by one file's mode; each peer's groups are asked of the kernel instead.
+    let open = groups.control.is_some() || groups.view.is_some();
+    fs::set_permissions(path, fs::Permissions::from_mode(if open { 0o666 } else { 0o600 }))?;
     listener.set_nonblocking(true)?;
     Ok((listener.into(), file))
 }
@@ -60,6 +92,7 @@ pub fn listen(path: &Path) -> io::Result<(OwnedFd, SocketFile)> {
 pub async fn accept_all(
     listener: OwnedFd,
     reactor: Rc<Reactor>,
+    groups: Groups,
     mut found: impl FnMut(Peer),
 ) -> io::Result<()> {
     let listener = Io::new(&reactor, listener)?;
@@ -74,33 +107,70 @@ pub async fn accept_all(
                 continue;
             }
         };
-        if may_ask(stream.as_fd()) {
-            found(Peer { line: Io::new(&reactor, stream)?, reactor: Rc::clone(&reactor), _place: place });
-        } else {
-            let why = line(&Done::no("you are not allowed to ask this box"));
-            let _told = nix::unistd::write(&stream, &why);
+        match right_of(stream.as_fd(), groups) {
+            Some(right) => {
+                let (line, reactor) = (Io::new(&reactor, stream)?, Rc::clone(&reactor));
+                found(Peer { line, reactor, right, _place: place });
+            }
+            None => {
+                let why = line(&Done::no("you are not allowed to ask this box"));
+                let _told = nix::unistd::write(&stream, &why);
+            }
         }
     }
 }
 
-/// The peer is root or runs as this user.
-fn may_ask(stream: BorrowedFd<'_>) -> bool {
-    getsockopt(&stream, sockopt::PeerCredentials)
-        .is_ok_and(|peer| peer.uid() == 0 || peer.uid() == nix::unistd::geteuid().as_raw())
+/// What the peer may, by the user and the groups it had when it connected.
+fn right_of(stream: BorrowedFd<'_>, groups: Groups) -> Option<Right> {
+    let peer = getsockopt(&stream, sockopt::PeerCredentials).ok()?;
+    if peer.uid() == 0 || peer.uid() == nix::unistd::geteuid().as_raw() {
+        return Some(Right::Control);
+    }
+    let own = crate::sys::socket::peer_groups(stream).unwrap_or_default();
+    let is_in = |group: Option<Gid>| {
+        group.is_some_and(|group| peer.gid() == group.as_raw() || own.contains(&group.as_raw()))
+    };
+    if is_in(groups.control) {
+        return Some(Right::Control);
+    }
+    is_in(groups.view).then_some(Right::View)
+}
+
+/// What a peer is woken by.
+enum Woken {
+    /// It sent so many bytes.
+    Read(usize),
+    /// Something happened.
+    Event(Rc<[u8]>),
+    /// It did not take its events as they came.
+    Behind,
 }
 
 impl Peer {
-    /// Answers requests until the peer has no more. `answer` gives all lines of an answer.
-    pub async fn serve<F: Future<Output = Vec<u8>>>(
+    /// What the peer may.
+    #[must_use]
+    pub fn right(&self) -> Right {
+        self.right
+    }
+
+    /// Answers requests until the peer has no more.
+    pub async fn serve<F: Future<Output = Answer>>(
         mut self,
         answer: impl Fn(Vec<u8>) -> F,
     ) -> io::Result<()> {
         let greeting = Greeting { v: 1, product: text("stbcastd"), version: text(env!("CARGO_PKG_VERSION")) };
         self.write(&line(&greeting)).await?;
         let mut buffer = heapless::Vec::<u8, LINE_MAX>::new();
+        let mut events = None;
         loop {
             while let Some(end) = buffer.iter().position(|b| *b == b'\n') {
-                let reply = answer(buffer[..end].to_vec()).await;
+                let reply = match answer(buffer[..end].to_vec()).await {
+                    Answer::Lines(lines) => lines,
+                    Answer::Events(lines, from) => {
+                        events = Some(from);
+                        lines
+                    }
+                };
                 self.write(&reply).await?;
                 buffer.copy_within(end + 1.., 0);
                 buffer.truncate(buffer.len() - end - 1);
@@ -111,11 +181,25 @@ impl Peer {
             }
             let mut chunk = [0; 256];
             let room = (buffer.capacity() - buffer.len()).min(chunk.len());
-            let n = self.reactor.within(PATIENCE, self.line.read(&mut chunk[..room])).await?;
-            if n == 0 {
-                return Ok(());
+            match self.wait(&mut chunk[..room], events.as_ref()).await? {
+                Woken::Read(0) | Woken::Behind => return Ok(()),
+                Woken::Read(n) => {
+                    let _fits = buffer.extend_from_slice(&chunk[..n]);
+                }
+                Woken::Event(event) => self.write(&event).await?,
             }
-            let _fits = buffer.extend_from_slice(&chunk[..n]);
+        }
+    }
+
+    /// Waits for bytes, for a limited time, or for bytes and events, without end.
+    async fn wait(&mut self, chunk: &mut [u8], events: Option<&Receiver<Rc<[u8]>>>) -> io::Result<Woken> {
+        let read = async { self.line.read(chunk).await.map(Woken::Read) };
+        match events {
+            None => self.reactor.within(PATIENCE, read).await,
+            Some(events) => {
+                let event = async { Ok(events.recv().await.map_or(Woken::Behind, Woken::Event)) };
+                event.or(read).await
+            }
         }
     }
 
@@ -126,8 +210,9 @@ impl Peer {
 }
 
 /// Reads a request line.
-pub fn parse(bytes: &[u8]) -> Result<Request<'_>, &'static str> {
-    match serde_json_core::from_slice::<Request<'_>>(bytes) {
+pub fn parse(bytes: &[u8]) -> Result<Request, &'static str> {
+    let mut unescaped = [0; LINE_MAX];
+    match serde_json_core::from_slice_escaped::<Request>(bytes, &mut unescaped) {
         Ok((request, used)) if bytes[used..].trim_ascii().is_empty() => Ok(request),
         _ => Err("the line is no request of this protocol"),
     }

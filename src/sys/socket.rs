@@ -13,6 +13,8 @@ const MCAST_JOIN_GROUP: libc::c_int = 42;
 const MCAST_JOIN_SOURCE_GROUP: libc::c_int = 46;
 /// linux/in.h.
 const IP_MULTICAST_ALL: libc::c_int = 49;
+/// asm-generic/socket.h.
+const SO_PEERGROUPS: libc::c_int = 59;
 /// linux/in6.h.
 const IPV6_MULTICAST_ALL: libc::c_int = 29;
 
@@ -39,6 +41,27 @@ pub fn own_addresses() -> Vec<IpAddr> {
 #[must_use]
 pub fn is_own_address(ip: IpAddr) -> bool {
     own_addresses().contains(&ip)
+}
+
+/// The supplementary groups that the peer of a Unix socket had when it connected (unix(7), `SO_PEERGROUPS`).
+pub fn peer_groups(socket: BorrowedFd<'_>) -> io::Result<Vec<libc::gid_t>> {
+    const MOST: usize = 256;
+    let mut groups: [libc::gid_t; MOST] = [0; MOST];
+    let mut len = libc::socklen_t::try_from(size_of_val(&groups)).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: the pointer and the length are those of `groups`, which the kernel may write up to `len`.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_PEERGROUPS,
+            groups.as_mut_ptr().cast(),
+            &raw mut len,
+        )
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error()); // more groups than anybody here needs, or a kernel before 4.13
+    }
+    Ok(groups[..(len as usize / size_of::<libc::gid_t>()).min(MOST)].to_vec())
 }
 
 /// The kernel takes at most `bytes` more than it has sent: what it holds is not stale video.
