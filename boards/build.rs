@@ -30,6 +30,12 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("head_bytes", "usize", "Bytes of the longest request head."),
     ("listeners", "usize", "Addresses the HTTP server listens on."),
     ("local_peers", "usize", "Programs connected to the local socket at one time."),
+    (
+        "control_group",
+        "&str",
+        "Group whose members may ask all of the local socket, the TV's screen among them; empty: none.",
+    ),
+    ("view_group", "&str", "Group whose members may see status, channels and events there; empty: none."),
     ("streams_per_terminal", "u16", "Streams of one terminal at one time, whatever the links."),
     (
         "clock_source",

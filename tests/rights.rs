@@ -41,7 +41,7 @@ fn without_a_link_of_this_box_there_is_nothing() {
         for door in doors(&stb, query) {
             let refused = get(&door);
             assert_eq!(refused.status, 401, "{door}");
-            assert!(refused.text().contains("a valid link is needed"), "{}", refused.text());
+            assert!(refused.text().contains("pair with this box"), "{}", refused.text());
             assert_eq!(request("HEAD", &door, "").status, 401, "{door}");
         }
     }

@@ -19,6 +19,7 @@ use crate::http::request::{address_of, host_of};
 use crate::http::seats::Seat;
 use crate::http::server::Accepted;
 use crate::http::{Connection, Exchange, Request, Status};
+use crate::pairing::Pairing;
 use crate::pump::Pump;
 use crate::reactor::Reactor;
 use crate::sys::clock;
@@ -27,6 +28,7 @@ use crate::tuner::{Lease, Tuners};
 mod channels;
 mod epg;
 mod live;
+mod pair;
 mod playlist;
 mod reply;
 mod route;
@@ -43,12 +45,17 @@ use visit::Visit;
 /// What a viewer's place hangs on: its connection and its link.
 pub type Ticket = (Seat, LinkUse);
 
+/// What a box without a name is called.
+pub const BOX_NAME: &str = "stbcast";
+
 /// Everything a request can reach.
 pub struct SetTopBox {
     /// Where tasks wait.
     pub reactor: Rc<Reactor>,
     /// Who may what.
     pub access: Access,
+    /// How others are let in.
+    pub pairing: Pairing,
     /// The programme database.
     pub channels: RefCell<ChannelTable>,
     /// The muxes.
@@ -79,9 +86,9 @@ impl Next {
 
 /// Serves a connection until it ends or becomes a viewer.
 pub async fn serve(stb: Rc<SetTopBox>, accepted: Accepted) {
-    let Accepted { stream, local, seat, mut head, .. } = accepted;
+    let Accepted { stream, local, peer, seat, mut head } = accepted;
     let mut connection = Connection::new(stream, &stb.reactor);
-    match converse(&stb, &mut connection, (local, &seat), head.buffer()).await {
+    match converse(&stb, &mut connection, (local, peer, &seat), head.buffer()).await {
         Ok(Next::Watch(lease, link)) => stb.seat(connection.into_stream().into_fd(), lease, (seat, link)),
         Ok(_) => connection.linger().await,
         Err(e) => log::debug!("a connection ended: {e}"),
@@ -92,7 +99,7 @@ impl SetTopBox {
     /// What the box is called.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.names.first().map_or("stbcast", String::as_str)
+        self.names.first().map_or(BOX_NAME, String::as_str)
     }
 
     /// Ends the streams of who was put out, and of viewers that have a newer one.
@@ -138,7 +145,7 @@ impl SetTopBox {
 async fn converse<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     stb: &SetTopBox,
     connection: &mut Connection<S>,
-    place: (IpAddr, &Seat),
+    place: (IpAddr, IpAddr, &Seat),
     buffer: &mut HeadBuffer,
 ) -> io::Result<Next> {
     // When the head in `buffer` began to come.
@@ -174,7 +181,7 @@ async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     stb: &SetTopBox,
     request: Request<'_>,
     mut exchange: Exchange<'_, S>,
-    (local, seat): (IpAddr, &Seat),
+    (local, peer, seat): (IpAddr, IpAddr, &Seat),
 ) -> io::Result<Next> {
     if let Some(host) = request.host.filter(|host| !stb.is_ours(host, local)) {
         log::debug!("a request for host '{}'", host.escape_debug());
@@ -184,12 +191,16 @@ async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     let Some(found) = route::find(request.path) else {
         return exchange.refuse(Status::NotFound, NOTHING_HERE).await.map(Next::after);
     };
+    let is_pairing = matches!(found.route, Route::PairHello | Route::PairShare | Route::PairFinish);
+    if is_pairing && !stb.pairing.is_open() {
+        return exchange.refuse(Status::NotFound, NOTHING_HERE).await.map(Next::after);
+    }
     if !found.takes(request.method) {
         let sentence = found.allow();
         exchange.add("Allow", format_args!("{sentence}"));
         return exchange.refuse(Status::MethodNotAllowed, &format!("only {sentence}")).await.map(Next::after);
     }
-    let visit = Visit { part: found.part, door: Door::Plain, local, seat, request };
+    let visit = Visit { part: found.part, door: Door::Plain, local, peer, seat, request };
     if !visit.request.method.is_safe() && !visit.is_from_own_page() {
         let sentence = "a page of another site cannot ask for that";
         return exchange.refuse(Status::Forbidden, sentence).await.map(Next::after);
@@ -207,6 +218,9 @@ async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
         Route::RevokeAll => terminals::revoke_all(stb, &visit, exchange).await,
         Route::Terminal => terminals::change(stb, &visit, exchange).await,
         Route::Links => terminals::link(stb, &visit, exchange).await,
+        Route::PairHello => pair::hello(stb, &visit, exchange).await,
+        Route::PairShare => pair::share(stb, &visit, exchange).await,
+        Route::PairFinish => pair::finish(stb, &visit, exchange).await,
     };
     going_on.map(Next::after)
 }

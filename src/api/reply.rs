@@ -8,12 +8,10 @@ use crate::tuner::LeaseError;
 /// What the client is told of a refusal.
 pub(super) fn refusal(why: &Refusal) -> (Status, String) {
     match why {
-        Refusal::NotKnown => (Status::Unauthorized, "a valid link is needed; ask the box for one".into()),
+        Refusal::NotKnown => (Status::Unauthorized, "pair with this box, or use a link that it made".into()),
         Refusal::NotAllowed(what) => (Status::Forbidden, (*what).into()),
         Refusal::BadRequest(what) => (Status::BadRequest, (*what).into()),
-        Refusal::NoTime => {
-            (Status::ServiceUnavailable, "this box does not know the time yet, so no guest is let in".into())
-        }
+        Refusal::NoTime => (Status::ServiceUnavailable, NO_TIME.into()),
         Refusal::TerminalBusy(n) => {
             (Status::TooManyRequests, format!("this terminal has as many streams as one may have ({n})"))
         }
@@ -32,6 +30,9 @@ pub(super) fn refusal(why: &Refusal) -> (Status, String) {
         }
     }
 }
+
+/// What a guest is told while the time cannot be trusted.
+pub(super) const NO_TIME: &str = "this box does not know the time yet, so no guest is let in";
 
 /// What the client is told while the kernel has no entropy.
 pub(super) const NO_RANDOMNESS: &str = "this box has no randomness yet; ask again in a moment";

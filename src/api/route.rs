@@ -18,6 +18,9 @@ pub enum Route {
     RevokeAll,
     Terminal,
     Links,
+    PairHello,
+    PairShare,
+    PairFinish,
 }
 
 use Method::{Delete, Get, Patch, Post};
@@ -36,6 +39,9 @@ pub const ROUTES: &[(&str, &[Method], Route)] = &[
     ("/api/v1/terminals/revoke-all", &[Post], Route::RevokeAll),
     ("/api/v1/terminals/*", &[Patch, Delete], Route::Terminal),
     ("/api/v1/links", &[Post], Route::Links),
+    ("/api/v1/pair/hello", &[Post], Route::PairHello),
+    ("/api/v1/pair/share", &[Post], Route::PairShare),
+    ("/api/v1/pair/finish", &[Post], Route::PairFinish),
 ];
 
 /// A route that was found.

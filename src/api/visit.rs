@@ -25,6 +25,8 @@ pub(super) struct Visit<'v> {
     pub(super) door: Door,
     /// The address the client came to.
     pub(super) local: IpAddr,
+    /// The address it came from.
+    pub(super) peer: IpAddr,
     pub(super) seat: &'v Seat,
 }
 

@@ -1,13 +1,11 @@
 //! The command line of `stbcastd`.
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use lexopt::Arg;
 
 use super::config::{KEYS, Settings};
-use crate::board;
+use super::questions::{self, Question};
 use crate::store::helper::HELPER;
 
 /// What `--help` prints.
@@ -19,9 +17,17 @@ Usage:
                [--vendor-import FILE]… [--iptv-interface NAME]
                [--authority WHO] [--state DIR] [--socket PATH] [--name NAME]…
                [--log LEVEL] [--config FILE]
+  stbcastd pair [--qr|--pin] [--role owner|viewer] [--yes]
+  stbcastd pair --role guest --for 2h [--channels 1,2,…] [--qr|--pin] [--yes]
+  stbcastd terminals [--json]
+  stbcastd rename <slot> <name>
+  stbcastd revoke <slot>|all
+  stbcastd player <name>
   stbcastd link <number>|playlist [--ttl 1h] [--connections N] [--all]
   stbcastd channels [--all] [--json]
   stbcastd status [--json]
+  stbcastd commit
+  stbcastd factory-reset --yes
 
 run starts the box, in the foreground. It ends on SIGTERM or Ctrl-C.
   --listen A:P     an address and port to serve on; may be repeated
@@ -49,6 +55,20 @@ run starts the box, in the foreground. It ends on SIGTERM or Ctrl-C.
 
 The other commands ask the running box over its local socket; --state DIR or
 --socket PATH tell which one, when there are several.
+  pair             lets a new terminal in: shows a QR code and a PIN for five
+                   minutes, and asks you where the board wants it (--yes: you
+                   agree). The first that pairs owns the box. A guest watches
+                   --channels (all of them, if none is named) --for a time.
+  terminals        lists who was let in; rename and revoke change that. What
+                   was made for a revoked terminal is dead at once, its
+                   streams end.
+  player KODI      prints the URL of a playlist that lasts until it is revoked,
+                   for a player that keeps it.
+  commit           this program stays: from now on it writes its own formats.
+                   Until then the one before it can be put back.
+  factory-reset    puts everybody out, destroys all keys, makes new ones. The
+                   file 'factory-reset' in the state directory does the same
+                   at the next start.
   link 1           prints a URL that plays channel 1 in any player.
                    --ttl: how long it lives (30s, 15m, 1h; at most 12h).
                    --connections: players at one time (1; 0 is no limit),
@@ -59,8 +79,9 @@ The other commands ask the running box over its local socket; --state DIR or
   status           shows muxes, viewers and what was lost.
                    --json: the box's own lines, for programs.
 
-Nobody watches without a link. Examples:
+Nobody watches who was not let in. Examples:
   stbcastd run --state /tmp/box --source 'udp://239.1.1.1:5000?iface=eth0'
+  stbcastd pair --state /tmp/box
   mpv \"$(stbcastd link 1 --state /tmp/box)\"
 ";
 
@@ -75,20 +96,10 @@ pub(super) enum Command {
     Ask(Question),
 }
 
-/// What a running box is asked.
-#[derive(Debug, PartialEq)]
-pub(super) struct Question {
-    pub(super) what: What,
-    /// The box's own lines, not a text for people.
-    pub(super) json: bool,
-    pub(super) sockets: Vec<PathBuf>,
-}
-
-#[derive(Debug, PartialEq)]
-pub(super) enum What {
-    Status,
-    Channels { all: bool },
-    Link { channel: u16, ttl: Duration, connections: u16, all: bool },
+impl Command {
+    fn of(question: Option<Question>) -> Self {
+        question.map_or(Self::Help, Self::Ask)
+    }
 }
 
 /// Reads the command line; the error is a sentence.
@@ -101,7 +112,7 @@ pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Command, String> {
         Some(Arg::Value(word)) if word == HELPER => Ok(Command::HelperStore),
         Some(Arg::Value(word)) if word == "help" => Ok(Command::Help),
         Some(Arg::Value(word)) if word == "run" => run(&mut parser),
-        Some(Arg::Value(word)) => ask(&word, &mut parser),
+        Some(Arg::Value(word)) => questions::parse(&word, &mut parser).map(Command::of),
         Some(other) => Err(other.unexpected().to_string()),
     }
 }
@@ -125,72 +136,9 @@ fn run(parser: &mut lexopt::Parser) -> Result<Command, String> {
     Ok(Command::Run(settings))
 }
 
-fn ask(word: &OsString, parser: &mut lexopt::Parser) -> Result<Command, String> {
-    let (mut all, mut ttl, mut connections, mut target) = (false, Duration::from_secs(3600), 1, None);
-    let (mut state, mut socket, mut json) = (None, None, false);
-    let is_link = word == "link";
-    while let Some(argument) = parser.next().map_err(|e| e.to_string())? {
-        match argument {
-            Arg::Long("help") => return Ok(Command::Help),
-            Arg::Long("state") => state = Some(PathBuf::from(value(parser)?)),
-            Arg::Long("socket") => socket = Some(PathBuf::from(value(parser)?)),
-            Arg::Long("all") => all = true,
-            Arg::Long("json") if !is_link => json = true,
-            Arg::Long("ttl") if is_link => ttl = duration(&value(parser)?)?,
-            Arg::Long("connections") if is_link => {
-                connections =
-                    value(parser)?.parse().map_err(|_| "--connections needs a number".to_owned())?;
-            }
-            Arg::Value(text) if is_link && target.is_none() => {
-                target = Some(channel(&text.to_string_lossy())?);
-            }
-            other => return Err(other.unexpected().to_string()),
-        }
-    }
-    let what = match word.to_str() {
-        Some("status") => What::Status,
-        Some("channels") => What::Channels { all },
-        Some("link") => {
-            let channel = target.ok_or("link needs a channel's number, or the word playlist")?;
-            What::Link { channel, ttl, connections, all }
-        }
-        _ => return Err(format!("unknown command '{}'", word.to_string_lossy())),
-    };
-    let in_state = state.map(|s| s.join("stbcast.sock"));
-    let sockets = match (socket, in_state) {
-        (Some(socket), _) => vec![socket],
-        (None, Some(in_state)) => vec![in_state],
-        (None, None) => vec![board::SOCKET_PATH.into(), Path::new(board::STATE_PATH).join("stbcast.sock")],
-    };
-    Ok(Command::Ask(Question { what, json, sockets }))
-}
-
-fn value(parser: &mut lexopt::Parser) -> Result<String, String> {
+pub(super) fn value(parser: &mut lexopt::Parser) -> Result<String, String> {
     let value = parser.value().map_err(|e| e.to_string())?;
     value.into_string().map_err(|v| format!("'{}' is not UTF-8", v.to_string_lossy()))
-}
-
-/// A channel's number; 0 stands for the list.
-fn channel(text: &str) -> Result<u16, String> {
-    match text.parse() {
-        _ if text == "playlist" => Ok(0),
-        Ok(number @ 1..) => Ok(number),
-        _ => Err(format!("'{text}' is no channel number (1 to 65535), nor the word playlist")),
-    }
-}
-
-/// `30s`, `15m`, `1h`, or seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    let (digits, unit) = match text.char_indices().last() {
-        Some((at, 's')) => (&text[..at], 1),
-        Some((at, 'm')) => (&text[..at], 60),
-        Some((at, 'h')) => (&text[..at], 3600),
-        _ => (text, 1),
-    };
-    let seconds = digits.parse::<u32>().ok().and_then(|n| n.checked_mul(unit));
-    seconds
-        .map(|s| Duration::from_secs(s.into()))
-        .ok_or_else(|| format!("'{text}' is no time such as 30s, 15m or 1h"))
 }
 
 #[cfg(test)]
@@ -202,25 +150,10 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_asked_for() {
-        let asked = parsed(&["link", "3", "--ttl", "15m", "--connections", "0", "--state", "/s"]).unwrap();
-        let what = What::Link { channel: 3, ttl: Duration::from_secs(900), connections: 0, all: false };
-        assert_eq!(
-            asked,
-            Command::Ask(Question { what, json: false, sockets: vec!["/s/stbcast.sock".into()] })
-        );
-    }
-
-    #[test]
     fn the_error_names_what_is_wrong() {
         for (words, part) in [
-            (&["link"][..], "number"),
-            (&["link", "0"], "'0'"),
-            (&["link", "1", "2"], "\"2\""),
-            (&["link", "1", "--ttl", "x"], "'x'"),
-            (&["run", "--listen", "x"], "'x'"),
+            (&["run", "--listen", "x"][..], "'x'"),
             (&["run", "--source", "http://x"], "udp://"),
-            (&["status", "--ttl", "1"], "--ttl"),
             (&["dance"], "'dance'"),
         ] {
             let error = parsed(words).unwrap_err();

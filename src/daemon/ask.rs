@@ -1,37 +1,37 @@
 //! The commands that ask a running box, and how they show what it answers.
 
 use std::io;
+use std::path::{Path, PathBuf};
 
-use super::args::{Question, What};
+use super::questions::Question;
 use crate::local::client::{AskError, ask as ask_box};
-use crate::local::protocol::{BoxLine, ChannelLine, Link, MuxLine, Request, read};
+use crate::local::protocol::{BoxLine, ChannelLine, Link, MuxLine, PlayerLine, TerminalLine, read};
 
 /// Asks and prints; the error is a sentence.
 pub(super) fn ask(question: &Question) -> Result<(), String> {
-    let request = match question.what {
-        What::Status => Request { cmd: "status", ..Request::default() },
-        What::Channels { all } => Request { cmd: "channels", all: Some(all), ..Request::default() },
-        What::Link { channel, ttl, connections, all } => Request {
-            cmd: "link",
-            channel: Some(channel),
-            ttl: Some(u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX)),
-            connections: Some(connections),
-            all: Some(all),
-        },
-    };
+    let is_status = question.request.cmd == "status";
     let show = |line: &[u8]| {
-        let text = if question.json { None } else { shown(&question.what, line) };
+        let text = if question.json { None } else { shown(&question.request.cmd, line) };
         println!("{}", text.unwrap_or_else(|| String::from_utf8_lossy(line).into_owned()));
     };
+    reach(&question.sockets, |socket| {
+        let last = ask_box(socket, &question.request, show)?;
+        if is_status {
+            show(&last);
+        }
+        Ok(())
+    })
+}
+
+/// Does `what` with the box at the first of `sockets` that has one. The error is a sentence.
+pub(super) fn reach(
+    sockets: &[PathBuf],
+    mut what: impl FnMut(&Path) -> Result<(), AskError>,
+) -> Result<(), String> {
     let mut failure = None;
-    for socket in &question.sockets {
-        match ask_box(socket, &request, show) {
-            Ok(last) => {
-                if matches!(question.what, What::Status) {
-                    show(&last);
-                }
-                return Ok(());
-            }
+    for socket in sockets {
+        match what(socket) {
+            Ok(()) => return Ok(()),
             Err(AskError::NotRunning(e)) if e.kind() == io::ErrorKind::NotFound => {
                 failure.get_or_insert_with(|| format!("{}: {}", socket.display(), AskError::NotRunning(e)));
             }
@@ -43,18 +43,24 @@ pub(super) fn ask(question: &Question) -> Result<(), String> {
 }
 
 /// A line of the box as a text for people; `None` where it is of no known kind.
-fn shown(what: &What, line: &[u8]) -> Option<String> {
-    Some(match what {
-        What::Link { .. } => read::<Link>(line)?.url.as_str().into(),
-        What::Channels { .. } => {
+fn shown(cmd: &str, line: &[u8]) -> Option<String> {
+    Some(match cmd {
+        "link" => read::<Link>(line)?.url.as_str().into(),
+        "player" => read::<PlayerLine>(line)?.url.as_str().into(),
+        "channels" => {
             let channel = read::<ChannelLine>(line)?.channel;
             let missing = if channel.available == "now" { "" } else { ", not available" };
             format!("{:5}  {} ({}{missing})", channel.number, channel.name, channel.kind)
         }
-        What::Status => match read::<MuxLine>(line) {
+        "terminals" => {
+            let terminal = read::<TerminalLine>(line)?.terminal;
+            format!("{:3}  {:6}  {}", terminal.slot, terminal.role, terminal.name)
+        }
+        "status" => match read::<MuxLine>(line) {
             Some(mux) => mux_text(&mux),
             None => box_text(&read::<BoxLine>(line)?),
         },
+        _ => return None,
     })
 }
 

@@ -10,14 +10,16 @@ use crate::access::{Scope, Terms};
 use crate::api::{ChannelView, SetTopBox, stream_path};
 use crate::board;
 use crate::channel::Available;
+use crate::local::hub::Hub;
 use crate::local::protocol::{BoxLine, Done, Link, MuxLine, Request, line, text};
-use crate::local::server::parse;
+use crate::local::server::{Answer, Right, parse};
 use crate::sys::{clock, socket};
 use crate::tuner::{Mux, OpenMux};
 
 /// Answers for one box.
 pub(super) struct Desk {
-    stb: Rc<SetTopBox>,
+    pub(super) stb: Rc<SetTopBox>,
+    pub(super) hub: Rc<Hub>,
     /// Where the HTTP server listens.
     addresses: Vec<SocketAddr>,
     started: Duration,
@@ -29,19 +31,54 @@ struct ChannelLine<'a> {
 }
 
 impl Desk {
-    pub(super) fn new(stb: Rc<SetTopBox>, addresses: Vec<SocketAddr>, started: Duration) -> Self {
-        Self { stb, addresses, started }
+    pub(super) fn new(
+        stb: Rc<SetTopBox>,
+        hub: Rc<Hub>,
+        addresses: Vec<SocketAddr>,
+        started: Duration,
+    ) -> Self {
+        Self { stb, hub, addresses, started }
     }
 
-    /// All lines of the answer to a request line.
-    pub(super) fn answer(&self, bytes: &[u8]) -> Vec<u8> {
-        let answered = parse(bytes).map_err(Into::into).and_then(|request| match request.cmd {
-            "status" => Ok(self.status()),
-            "channels" => Ok(self.channels(request.all == Some(true))),
-            "link" => self.link(&request),
+    /// The answer to a request line of a peer with this right.
+    pub(super) async fn answer(&self, bytes: &[u8], right: Right) -> Answer {
+        let request = match parse(bytes) {
+            Ok(request) => request,
+            Err(why) => return Answer::Lines(line(&Done::no(why))),
+        };
+        if request.cmd == "events" {
+            return match self.hub.listen(right) {
+                Some(events) => Answer::Events(line(&Done::YES), events),
+                None => Answer::Lines(line(&Done::no("too many programs listen"))),
+            };
+        }
+        let answered = match (right, request.cmd.as_str()) {
+            (_, "status") => Ok(self.status()),
+            (_, "channels") => Ok(self.channels(request.all == Some(true))),
+            (Right::View, _) => Err("only members of the group 'control' may ask for that".into()),
+            (Right::Control, _) => self.change(&request).await,
+        };
+        Answer::Lines(answered.unwrap_or_else(|why| line(&Done::no(&why))))
+    }
+
+    async fn change(&self, request: &Request) -> Result<Vec<u8>, String> {
+        match request.cmd.as_str() {
+            "link" => self.link(request),
+            "pair" => self.pair(request),
+            "pair-close" => {
+                self.stb.pairing.close();
+                Ok(line(&Done::YES))
+            }
+            "answer" => self.answer_for_screen(request),
+            "terminals" => Ok(self.terminals()),
+            "rename" => self.rename(request).await,
+            "revoke" => self.revoke(request).await,
+            "revoke-all" => self.revoke_all().await,
+            "player" => self.player(request).await,
+            "factory-reset" => self.factory_reset().await,
+            "commit" => self.commit().await,
             other => Err(format!("unknown cmd '{}'", other.escape_debug())),
-        });
-        answered.unwrap_or_else(|why| line(&Done::no(&why)))
+        }
     }
 
     fn channels(&self, all: bool) -> Vec<u8> {
@@ -55,7 +92,7 @@ impl Desk {
         lines.chain(line(&Done::YES)).collect()
     }
 
-    fn link(&self, request: &Request<'_>) -> Result<Vec<u8>, String> {
+    fn link(&self, request: &Request) -> Result<Vec<u8>, String> {
         let number = request.channel.unwrap_or(0);
         let path = match number {
             0 => "/playlist.m3u?".to_owned(),
@@ -78,7 +115,7 @@ impl Desk {
     }
 
     /// The addresses a terminal can use: of a listener on all interfaces, those of the machine, its network's first.
-    fn reachable(&self) -> Vec<SocketAddr> {
+    pub(super) fn reachable(&self) -> Vec<SocketAddr> {
         let own = socket::own_addresses();
         let usable = |ip: &IpAddr| match ip {
             IpAddr::V4(v4) => !v4.is_link_local(),

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use smol::LocalExecutor;
 
+use super::events;
 use crate::api::SetTopBox;
+use crate::local::hub::Hub;
 use crate::reactor::Event;
 use crate::source::Now;
 use crate::store::{Kind, Writer};
@@ -40,6 +42,8 @@ struct Round {
     tidied: Duration,
     heads: [u64; demux::RINGS],
     stop_at: Option<Duration>,
+    /// How many watch, as the local socket was told last.
+    viewers: usize,
 }
 
 /// Goes round until the process is told to stop, and the state is on flash.
@@ -47,6 +51,7 @@ pub(super) fn run(
     stb: &SetTopBox,
     executor: &Rc<LocalExecutor<'static>>,
     writer: &Rc<Writer>,
+    hub: &Hub,
 ) -> io::Result<()> {
     let mut round = Round {
         period: TICK_MAX,
@@ -54,6 +59,7 @@ pub(super) fn run(
         tidied: Duration::ZERO,
         heads: [0; demux::RINGS],
         stop_at: None,
+        viewers: 0,
     };
     stb.tuners.borrow_mut().survey(clock::boot());
     loop {
@@ -63,6 +69,7 @@ pub(super) fn run(
             continue;
         }
         stb.end_what_is_over();
+        round.tell_viewers(stb, hub);
         if round.is_over(stb, writer) {
             return Ok(());
         }
@@ -140,6 +147,13 @@ impl Round {
         }
         let wait = tuners.next_survey()?.saturating_sub(clock::boot());
         Some(wait.clamp(HOUSEKEEPING, DAY))
+    }
+
+    fn tell_viewers(&mut self, stb: &SetTopBox, hub: &Hub) {
+        let viewers = stb.pump.borrow().viewers();
+        if std::mem::replace(&mut self.viewers, viewers) != viewers {
+            events::viewers(hub, viewers);
+        }
     }
 
     fn stop(&mut self, stb: &SetTopBox) {

@@ -7,9 +7,13 @@ mod args;
 mod ask;
 mod config;
 mod desk;
+mod events;
 mod imports;
 mod log_sink;
 mod main_loop;
+mod pair;
+mod questions;
+mod reception;
 mod start;
 
 pub use args::HELP;
@@ -34,6 +38,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         args::Command::HelperStore => return crate::store::helper::main(),
         args::Command::Run(settings) => start::run(&settings),
+        args::Command::Ask(question) if question.request.cmd == "pair" => pair::pair(&question),
         args::Command::Ask(question) => ask::ask(&question),
     };
     match done {

@@ -11,18 +11,22 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use log::LevelFilter;
+use nix::unistd::Group;
 use smol::LocalExecutor;
+use smol::future::BoxedLocal;
 
 use super::config::Settings;
 use super::desk::Desk;
-use super::{imports, log_sink, main_loop};
+use super::{events, imports, log_sink, main_loop};
 use crate::access::{self, Access, ClockSource, KeyError};
-use crate::api::{self, SetTopBox};
+use crate::api::{self, BOX_NAME, SetTopBox};
 use crate::channel::ChannelTable;
 use crate::guide::{Capacity, Epg};
 use crate::http::seats::Seats;
 use crate::http::server::{self, Heads};
-use crate::local::server as local;
+use crate::local::hub::Hub;
+use crate::local::server::{self as local, Groups};
+use crate::pairing::Pairing;
 use crate::pump::Pump;
 use crate::reactor::Reactor;
 use crate::source::SourceUrl;
@@ -54,10 +58,14 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
     let listeners = listeners(settings)?;
     let addresses = listeners.iter().map(|l| server::bound_to(l.as_fd())).collect::<Result<Vec<_>, _>>();
     let addresses = addresses.map_err(|e| format!("listening: {e}"))?;
-    let (local_listener, _socket_file) = local_socket(settings, &state)?;
+    let groups = groups()?;
+    let (local_listener, _socket_file) = local_socket(settings, &state, groups)?;
+    let hub = Rc::new(Hub::default());
+    let pairing = pairing(settings, &state, &reactor, &access, (&writer, &hub))?;
     let stb = Rc::new(SetTopBox {
         reactor: Rc::clone(&reactor),
         access,
+        pairing,
         channels: RefCell::new(channels),
         tuners: RefCell::new(tuners),
         pump: RefCell::new(Pump::new(board::CONNECTIONS)),
@@ -69,8 +77,11 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
     }
     let executor = Rc::new(LocalExecutor::new());
     serve_http(&stb, &executor, listeners);
-    serve_local(&stb, &executor, local_listener, addresses);
-    main_loop::run(&stb, &executor, &writer).map_err(|e| format!("the main loop ended: {e}"))
+    let desk = Desk::new(Rc::clone(&stb), Rc::clone(&hub), addresses, sys::clock::boot());
+    serve_local(&stb.reactor, &executor, (local_listener, groups), Rc::new(desk));
+    let tending = Rc::clone(&stb);
+    executor.spawn(async move { report("pairing", tending.pairing.tend()).await }).detach();
+    main_loop::run(&stb, &executor, &writer, &hub).map_err(|e| format!("the main loop ended: {e}"))
 }
 
 /// The programme guide, as large as the board has it.
@@ -175,7 +186,11 @@ fn listeners(settings: &Settings) -> Result<Vec<OwnedFd>, String> {
 }
 
 /// The local socket: where it is configured, else the board's path, else in the state directory.
-fn local_socket(settings: &Settings, state: &Path) -> Result<(OwnedFd, local::SocketFile), String> {
+fn local_socket(
+    settings: &Settings,
+    state: &Path,
+    groups: Groups,
+) -> Result<(OwnedFd, local::SocketFile), String> {
     let in_state = state.join("stbcast.sock");
     let choices: Vec<PathBuf> = match (&settings.socket, &settings.state) {
         (Some(socket), _) => vec![socket.clone()],
@@ -184,7 +199,7 @@ fn local_socket(settings: &Settings, state: &Path) -> Result<(OwnedFd, local::So
     };
     let mut error = String::new();
     for path in choices {
-        match local::listen(&path) {
+        match local::listen(&path, groups) {
             Ok(listening) => return Ok(listening),
             Err(e) => error = format!("local socket {}: {e}", path.display()),
         }
@@ -216,22 +231,60 @@ fn serve_http(stb: &Rc<SetTopBox>, executor: &Rc<LocalExecutor<'static>>, listen
 }
 
 fn serve_local(
-    stb: &Rc<SetTopBox>,
+    reactor: &Rc<Reactor>,
     executor: &Rc<LocalExecutor<'static>>,
-    listener: OwnedFd,
-    addresses: Vec<SocketAddr>,
+    (listener, groups): (OwnedFd, Groups),
+    desk: Rc<Desk>,
 ) {
-    let desk = Rc::new(Desk::new(Rc::clone(stb), addresses, sys::clock::boot()));
     let spawner = Rc::clone(executor);
-    let accepting = local::accept_all(listener, Rc::clone(&stb.reactor), move |peer| {
-        let desk = Rc::clone(&desk);
+    let accepting = local::accept_all(listener, Rc::clone(reactor), groups, move |peer| {
+        let (desk, right) = (Rc::clone(&desk), peer.right());
         let serving = peer.serve(move |line| {
             let desk = Rc::clone(&desk);
-            async move { desk.answer(&line) }
+            async move { desk.answer(&line, right).await }
         });
         spawner.spawn(Box::pin(serving)).detach();
     });
     executor.spawn(report("local socket", accepting)).detach();
+}
+
+/// How others are let in. Attempts that were counted before a restart still count.
+fn pairing(
+    settings: &Settings,
+    state: &Path,
+    reactor: &Rc<Reactor>,
+    access: &Access,
+    (writer, hub): (&Rc<Writer>, &Rc<Hub>),
+) -> Result<Pairing, String> {
+    let attempts = match loaded(state, Kind::Attempts, writer)? {
+        Loaded::Record(record) | Loaded::HalfDamaged(record) => record,
+        Loaded::Nothing => Vec::new(),
+        Loaded::Damaged => vec![u8::MAX], // no record of any format: as many as there may be are taken to be spent
+    };
+    let (writer, hub) = (Rc::clone(writer), Rc::clone(hub));
+    let save = move |record| -> BoxedLocal<io::Result<()>> {
+        let writer = Rc::clone(&writer);
+        Box::pin(async move { writer.saved(Kind::Attempts, record).await })
+    };
+    let name = settings.names.first().map_or(BOX_NAME, String::as_str);
+    let tell = move |event: &_| events::tell(&hub, event);
+    Ok(Pairing::new(reactor, (name, access.fingerprint()), &attempts, Box::new(save), Box::new(tell)))
+}
+
+/// The groups that may ask at the local socket, by the names that the board has.
+fn groups() -> Result<Groups, String> {
+    let group = |key: &str, name: &str| match name {
+        "" => Ok(None),
+        name => match Group::from_name(name) {
+            Ok(Some(group)) => Ok(Some(group.gid)),
+            Ok(None) => Err(format!("{key}: there is no group '{name}' here")),
+            Err(e) => Err(format!("{key} '{name}': {e}")),
+        },
+    };
+    Ok(Groups {
+        control: group("control_group", board::CONTROL_GROUP)?,
+        view: group("view_group", board::VIEW_GROUP)?,
+    })
 }
 
 /// An accept loop ends only when the reactor fails it.

@@ -70,6 +70,8 @@ pub struct Accepted {
     pub stream: Io,
     /// The address the client came to.
     pub local: IpAddr,
+    /// The address it came from.
+    pub peer: IpAddr,
     /// The right to be connected.
     pub seat: Seat,
     /// The buffer for its request heads.
@@ -117,7 +119,7 @@ pub async fn accept_all(
         };
         match seats.take(peer) {
             Ok(seat) => match Io::new(&reactor, stream) {
-                Ok(stream) => found(Accepted { stream, local, seat, head }),
+                Ok(stream) => found(Accepted { stream, local, peer, seat, head }),
                 Err(e) => log::warn!("a connection cannot be watched: {e}"),
             },
             Err(why) => turn_away(&stream, why),

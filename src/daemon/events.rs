@@ -1,0 +1,60 @@
+//! What happens in the box, as lines for who listens at the local socket.
+
+use crate::local::hub::Hub;
+use crate::local::protocol::{EventLine, line, text, word};
+use crate::local::server::Right;
+use crate::pairing::{PairEvent, Shown};
+use crate::sys::clock;
+
+/// Tells what happened at pairing. Says how many were told that may answer.
+pub(super) fn tell(hub: &Hub, event: &PairEvent) -> usize {
+    let (needs, event) = match event {
+        PairEvent::Opened(shown) => (Right::View, opened(shown)),
+        PairEvent::Closed { proven } => {
+            let why = Some(word(if *proven { "proven" } else { "over" }));
+            (Right::View, EventLine { why, ..named("pairing-closed") })
+        }
+        PairEvent::NewPin(pin) => {
+            let pin = pin.as_ref().map_or("", |pin| pin.digits());
+            (Right::Control, EventLine { pin: Some(word(pin)), ..named("pin") })
+        }
+        PairEvent::Ask(ask) => {
+            let asked = EventLine {
+                ask: Some(ask.id),
+                name: Some(text(ask.name.as_str())),
+                role: Some(word(ask.role.name())),
+                mode: Some(word(ask.mode.name())),
+                ..named("ask")
+            };
+            (Right::Control, asked)
+        }
+        PairEvent::Paired { slot, name, role } => {
+            let (name, role) = (Some(text(name.as_str())), Some(word(role.name())));
+            (Right::View, EventLine { slot: Some(*slot), name, role, ..named("paired") })
+        }
+        PairEvent::Failed(why) => {
+            (Right::View, EventLine { why: Some(word(why.code())), ..named("pair-failed") })
+        }
+    };
+    hub.tell(&line(&event), needs)
+}
+
+/// Tells that a terminal was put out.
+pub(super) fn revoked(hub: &Hub, slot: Option<u8>) {
+    hub.tell(&line(&EventLine { slot, ..named("revoked") }), Right::View);
+}
+
+/// Tells how many watch.
+pub(super) fn viewers(hub: &Hub, viewers: usize) {
+    hub.tell(&line(&EventLine { viewers: Some(viewers), ..named("viewers") }), Right::View);
+}
+
+/// The secrets of an open window are in the answer to who opened it, and nowhere else.
+fn opened(shown: &Shown) -> EventLine {
+    let expires_s = shown.ends.saturating_sub(clock::boot()).as_secs();
+    EventLine { role: Some(word(shown.role.name())), expires_s: Some(expires_s), ..named("pairing-opened") }
+}
+
+fn named(event: &str) -> EventLine {
+    EventLine { event: word(event), ..EventLine::default() }
+}
