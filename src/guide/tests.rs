@@ -304,12 +304,14 @@ fn what_is_no_channel_any_more_goes() {
     assert_eq!([2, 7].map(|s| shown(&epg, s).len()), [0, 1]);
 }
 
-/// A section of one of three services and two tables; ids and hours of its own, so that nothing overlaps.
+/// A section of one of three services and two tables. Each version ends earlier than the one before, and has other ids.
 fn any_section() -> impl Strategy<Value = Sent> {
     (1u16..4, 0u8..2, 0u8..3, 0u8..4, 0usize..5).prop_map(|(service, table, version, segment, count)| {
+        let segment = segment.min(3 - version);
         let first = u32::from(table) * 32 + u32::from(segment) * 8;
-        let events = (0..count as u32).map(|i| hour((first + i) as u16, first + i)).collect();
-        Sent { service, table, version, section: segment * 8, last_section: 24, events }
+        let ids = first + u32::from(version % 2) * 100;
+        let events = (0..count as u32).map(|i| hour((ids + i) as u16, first + i)).collect();
+        Sent { service, table, version, section: segment * 8, last_section: (3 - version) * 8, events }
     })
 }
 
@@ -329,8 +331,9 @@ proptest! {
             take(&mut epg, &sent.bytes(0x50));
         }
         for ((service, table), version) in last {
-            for section in [0, 8, 16, 24] {
-                let empty = Sent { service, table, version, section, last_section: 24, events: vec![] };
+            let last_section = (3 - version) * 8;
+            for section in (0..=last_section).step_by(8) {
+                let empty = Sent { service, table, version, section, last_section, events: vec![] };
                 let sent = whole.get(&(service, table, version, section)).cloned().unwrap_or(empty);
                 take(&mut epg, &sent.bytes(0x50));
                 naive.take(&sent);
