@@ -107,7 +107,9 @@ impl fmt::Display for SourceUrl {
             Self::Udp(group) => write!(f, "udp://{group}"),
             Self::Rtp(group) => write!(f, "rtp://{group}"),
             Self::File(FileSpec { path, repeat, speed }) => {
-                write!(f, "file:{}", path.display())?;
+                let path = path.display().to_string();
+                // Reading takes two slashes away.
+                write!(f, "file:{}{path}", if path.starts_with("//") { "//" } else { "" })?;
                 let speed = (*speed != 1.0).then(|| format!("speed={speed}"));
                 let parameters: Vec<_> = repeat.then(|| "loop".into()).into_iter().chain(speed).collect();
                 if parameters.is_empty() { Ok(()) } else { write!(f, "?{}", parameters.join("&")) }
@@ -192,6 +194,8 @@ mod tests {
         let (bracketed, bare) = ("rtp://[2001:db8::9]@[ff35::1]:5004", "rtp://2001:db8::9@[ff35::1]:5004");
         assert_eq!(bracketed.parse::<SourceUrl>(), bare.parse());
         assert_eq!("file:///a.ts".parse::<SourceUrl>().unwrap().to_string(), "file:/a.ts");
+        let slashes = "file:////srv/a.ts".parse::<SourceUrl>().unwrap();
+        assert_eq!(slashes.to_string().parse(), Ok(slashes));
     }
 
     #[test]
