@@ -278,17 +278,26 @@ mod tag {
     pub(super) const EXTENSION: u8 = 0x7f;
 }
 
-/// As many leading descriptors of `info` as fit.
+/// As many descriptors of `info` as fit, in their order; those that say what the stream is come before all others.
 fn whole_descriptors<const N: usize>(info: &DescriptorLoop<'_>) -> Vec<u8, N> {
     let mut kept = Vec::new();
+    let size = |body: &[u8]| 2 + body.len();
+    let vital = info.raw_tags().filter(|(tag, body)| is_vital(*tag, body)).map(|(_, body)| size(body));
+    let (mut vital, mut others) = (N, N.saturating_sub(vital.sum()));
     for (tag, body) in info.raw_tags() {
-        let Ok(length) = u8::try_from(body.len()) else { break };
-        if kept.len() + 2 + body.len() > N || kept.extend_from_slice(&[tag, length]).is_err() {
-            break;
-        }
-        let _fits = kept.extend_from_slice(body);
+        let room = if is_vital(tag, body) { &mut vital } else { &mut others };
+        let (Some(left), Ok(length)) = (room.checked_sub(size(body)), u8::try_from(body.len())) else {
+            continue;
+        };
+        *room = left;
+        let _fits = kept.extend_from_slice(&[tag, length]).and_then(|()| kept.extend_from_slice(body));
     }
     kept
+}
+
+/// A player needs it to know what the stream is, whose words it has, or that it is scrambled.
+fn is_vital(tag: u8, body: &[u8]) -> bool {
+    matches!(tag, tag::CA | tag::ISO_639_LANGUAGE) || Codec::of_private(tag, body).is_some()
 }
 
 #[cfg(test)]
@@ -326,6 +335,21 @@ mod tests {
             [(0x101, "h264", ""), (0x102, "aac", "chi"), (0x103, "ac3", ""), (0x104, "dvbsub", "fra")]
         );
         assert_eq!(programme.main().unwrap().pid, Pid::new(0x101));
+    }
+
+    #[test]
+    fn what_says_what_a_stream_is_comes_before_other_descriptors() {
+        let long = |tag: u8, length: u8| [vec![tag, length], vec![0; length.into()]].concat();
+        let vital = [&[0x6a, 1, 0][..], &[0x0a, 4, b'd', b'e', b'u', 0]].concat();
+        let info = [&long(0x80, 90)[..], &long(0xfe, 20), &vital].concat();
+        let head = [2, 0xb0, 18 + info.len() as u8, 0, 1, 0xc1, 0, 0, 0xe1, 1, 0xf0, 0];
+        let body = [&head[..], &[0x06, 0xe1, 3, 0xf0, info.len() as u8], &info].concat();
+        let bytes = with_crc(Vec::from_slice(&body).unwrap());
+        let programme = Programme::parse(Section::new(&bytes).unwrap()).unwrap();
+        let [component] = &programme.components[..] else { panic!("one component") };
+        assert_eq!((component.codec, component.language.unwrap().as_str()), (Codec::Ac3, "deu"));
+        // In their order, without the one for which there is no room.
+        assert_eq!(component.descriptors[..], [long(0xfe, 20), vital].concat());
     }
 
     #[test]
