@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use crate::ts::clock::Ticks27M;
 use crate::ts::{PACKET, Packet};
 
+mod clocks;
 mod date;
 mod guide;
 mod pace;

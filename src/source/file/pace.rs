@@ -9,7 +9,7 @@ use crate::ts::clock::Ticks27M;
 
 /// Further apart than this, two clock references one behind the other are a jump and not a pause. ISO 13818-1 §2.7.2
 /// allows 100 ms between them; ten times that also covers what careless multiplexers make.
-const JUMP: u64 = Ticks27M::SECOND;
+pub(super) const JUMP: u64 = Ticks27M::SECOND;
 /// More than this late, in time of the wall, the stream just goes on from where it is.
 const LATE: Duration = Duration::from_secs(1);
 /// Speeds are kept in millionths.

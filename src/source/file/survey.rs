@@ -1,7 +1,8 @@
 //! What is learned of a file before it is played: its clock, its length, its date.
 
+use super::clocks::{Clock, Clocks};
 use super::guide;
-use super::pace::{Rate, step};
+use super::pace::Rate;
 use super::slots::Slots;
 use crate::source::{SourceError, url::FileSpec};
 use crate::ts::clock::{Ticks27M, Ticks90k};
@@ -20,8 +21,8 @@ const NEAR: u64 = 4;
 pub(super) struct Survey {
     /// Where the first packet begins.
     pub(super) start: u64,
-    /// The PID whose clock paces the file: the first that carries one. [`Pid::NULL`] where none does; the mean rate
-    /// paces the file then.
+    /// The PID whose clock paces the file: that of the clock which runs longest. [`Pid::NULL`] where none runs; the
+    /// mean rate by presentation times paces the file then.
     pub(super) clock: Pid,
     /// The mean rate.
     pub(super) mean: Rate,
@@ -55,27 +56,25 @@ impl Survey {
         let start = start.ok_or_else(|| SourceError::NoTransportStream(spec.path.clone()))?;
         let mut scan = Scan::default();
         scan.read(slots, start, length.min(start + head)).map_err(failed)?;
-        let Some((first, head_mean)) = scan.first.zip(scan.mean()) else {
-            return scan.by_stamps(start, length.saturating_sub(start), head).ok_or_else(no_clock);
-        };
+        let (by, clock, head_mean) = scan.clock().ok_or_else(no_clock)?;
+        let again = |scan: &Scan| scan.clocks(by).of(clock.pid).unwrap_or(clock);
         let mut mean = head_mean;
         if let Some(tail) = tail.filter(|_| start + head < length) {
             // On a whole number of packets from the start, where the slots are unless bytes were put in or lost.
             let skipped = (length - tail - start) / slots.stride();
             scan.packets = skipped;
             scan.read(slots, start + skipped * slots.stride(), length).map_err(failed)?;
-            let whole =
-                scan.last.and_then(|last| Rate::new(last.pcr.since(first.pcr), last.index - first.index));
+            let whole = Rate::new(again(&scan).length(), again(&scan).packets());
             // Where the two disagree the clock jumped, or turned round, in the part that was not read.
             mean = whole.filter(|rate| rate.is_near(head_mean)).unwrap_or(head_mean);
         }
-        let last = scan.last.ok_or_else(no_clock)?;
-        let beyond = scan.packets.saturating_sub(last.index - first.index);
-        let pass = last.pcr.since(first.pcr).saturating_add(mean.ticks_for(beyond));
+        let clock = again(&scan);
+        let beyond = scan.packets.saturating_sub(clock.packets());
+        let pass = clock.length().saturating_add(mean.ticks_for(beyond));
         let into = |index| i64::try_from(mean.ticks_for(index) / Ticks27M::SECOND).unwrap_or_default();
         Ok(Self {
             start,
-            clock: first.pid,
+            clock: if by == By::References { clock.pid } else { Pid::NULL },
             mean,
             pass: to_stamps(pass) % Ticks27M::WRAP,
             date: scan.date.map(|(index, time)| time - into(index)),
@@ -89,12 +88,11 @@ fn to_stamps(ticks: u64) -> u64 {
     if nearest.abs_diff(ticks) <= NEAR { nearest } else { ticks }
 }
 
-/// A clock reference and where it was met.
-#[derive(Clone, Copy)]
-struct Reference {
-    index: u64,
-    pid: Pid,
-    pcr: Ticks27M,
+/// What a clock is read from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    References,
+    PresentationTimes,
 }
 
 /// A reading in progress.
@@ -102,15 +100,10 @@ struct Reference {
 struct Scan {
     /// Packets so far.
     packets: u64,
-    first: Option<Reference>,
-    last: Option<Reference>,
-    /// Ticks, and packets, of all intervals without a jump.
-    ticks: u64,
-    between: u64,
+    references: Clocks,
+    presentation: Clocks,
     /// The first date, and the packet that carries it.
     date: Option<(u64, i64)>,
-    /// The first PID with presentation times: its first and its last, each with its packet.
-    stamps: Option<(Pid, [(u64, Ticks90k); 2])>,
 }
 
 impl Scan {
@@ -134,45 +127,26 @@ impl Scan {
             self.date = guide::date_of(packet).map(|date| (index, date));
         }
         if let Some(pts) = pts_of(packet) {
-            let (pid, [_, last]) = self.stamps.get_or_insert_with(|| (packet.pid(), [(index, pts); 2]));
-            if *pid == packet.pid() {
-                *last = (index, pts);
-            }
+            self.presentation.see_presented(packet.pid(), index, Ticks27M::new(pts.value() * 300));
         }
-        let Some(pcr) = packet.pcr() else { return };
-        let reference = Reference { index, pid: packet.pid(), pcr };
-        if self.first.get_or_insert(reference).pid != reference.pid {
-            return;
+        if let Some(pcr) = packet.pcr() {
+            self.references.see(packet.pid(), index, pcr);
         }
-        let last = self.last.unwrap_or(reference);
-        if last.pcr == pcr && last.index != index {
-            return; // a duplicate packet
-        }
-        if let Some(ticks) = step(last.pcr, pcr) {
-            self.ticks += ticks;
-            self.between += index - last.index;
-        }
-        self.last = Some(reference);
     }
 
-    /// What can be said of a stream without clock references, by presentation times: `bytes` of which `read` were read
-    /// at most.
-    fn by_stamps(&self, start: u64, bytes: u64, read: u64) -> Option<Survey> {
-        let (_, [(first, from), (last, to)]) = self.stamps?;
-        let mean = Rate::new(to.since(from) * 300, last - first)?;
-        let packets = self.packets.saturating_mul(bytes) / bytes.min(read).max(1);
-        let into = |index| i64::try_from(mean.ticks_for(index) / Ticks27M::SECOND).unwrap_or_default();
-        Some(Survey {
-            start,
-            clock: Pid::NULL,
-            mean,
-            pass: to_stamps(mean.ticks_for(packets)) % Ticks27M::WRAP,
-            date: self.date.map(|(index, time)| time - into(index)),
+    fn clocks(&self, by: By) -> &Clocks {
+        match by {
+            By::References => &self.references,
+            By::PresentationTimes => &self.presentation,
+        }
+    }
+
+    /// The clock to go by, and its mean rate: of references, or of presentation times where no reference runs.
+    fn clock(&self) -> Option<(By, Clock, Rate)> {
+        [By::References, By::PresentationTimes].into_iter().find_map(|by| {
+            let clock = self.clocks(by).longest()?;
+            Some((by, clock, clock.mean()?))
         })
-    }
-
-    fn mean(&self) -> Option<Rate> {
-        Rate::new(self.ticks, self.between)
     }
 }
 
@@ -189,7 +163,7 @@ fn pts_of(packet: Packet<'_>) -> Option<Ticks90k> {
 mod tests {
     use std::fs::File;
 
-    use super::super::sample::{Cbr, TempFile, tdt};
+    use super::super::sample::{Cbr, TempFile, packet, tdt};
     use super::*;
 
     fn survey(packets: &[[u8; PACKET]]) -> Result<Survey, SourceError> {
@@ -254,6 +228,30 @@ mod tests {
         }
         let found = survey(&packets).unwrap();
         assert_eq!((found.clock, found.mean.ticks_for(1), found.pass), (Pid::NULL, 5400, 200 * 5400));
+    }
+
+    #[test]
+    fn one_stray_reference_does_not_hide_the_clock() {
+        for stray in [0, 150] {
+            let mut packets = Cbr::default().packets();
+            packets[stray] = packet(0x1abc, 0, false, Some(Ticks27M::new(1 << 40)), &[0; 20]);
+            let found = survey(&packets).unwrap();
+            let pass = 200 * 5400;
+            assert_eq!((found.clock, found.mean.ticks_for(1), found.pass), (Pid::new(0x100), 5400, pass));
+        }
+    }
+
+    #[test]
+    fn presentation_times_that_jump_or_wrap_are_no_time() {
+        let without = |base| {
+            let mut packets = Cbr { base, ..Cbr::default() }.packets();
+            packets.iter_mut().filter(|p| p[3] & 0x20 != 0).for_each(|p| p[5] &= !0x10);
+            packets
+        };
+        let found = survey(&without(Ticks27M::WRAP - 100 * 5400 - Cbr::DELAY * 300)).unwrap();
+        assert_eq!((found.mean.ticks_for(1), found.pass), (5400, 200 * 5400));
+        let found = survey(&[without(1 << 40), without(0)].concat()).unwrap();
+        assert_eq!(found.mean.ticks_for(1), 5400);
     }
 
     #[test]
