@@ -75,8 +75,12 @@ fn mux_text(mux: &MuxLine) -> String {
     let damage = [
         (mux.no_sync, "without sync"),
         (mux.transport_errors, "with transport errors"),
+        (mux.malformed, "malformed"),
         (mux.broken_sections, "broken sections"),
         (mux.scrambled_sections, "scrambled sections"),
+        (mux.continuity_errors, "breaks of continuity"),
+        (mux.pcr_errors, "jumps of a clock"),
+        (mux.pat_errors, "times without PAT"),
         (mux.sync_losses, "losses of sync"),
         (mux.skipped_bytes, "bytes skipped"),
         (mux.dropped_datagrams, "datagrams dropped by the kernel"),

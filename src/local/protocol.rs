@@ -131,10 +131,18 @@ pub struct MuxLine {
     pub no_sync: u64,
     /// Packets with `transport_error_indicator`.
     pub transport_errors: u64,
+    /// Packets with an adaptation field that cannot be.
+    pub malformed: u64,
     /// Sections with a wrong CRC or length.
     pub broken_sections: u64,
     /// Sections that are scrambled.
     pub scrambled_sections: u64,
+    /// Breaks in a PID's continuity counter: packets are missing, or came more than twice.
+    pub continuity_errors: u64,
+    /// Clock references that jumped unannounced.
+    pub pcr_errors: u64,
+    /// Times that no PAT came for half a second.
+    pub pat_errors: u64,
     /// Times the sync byte was lost in the source.
     pub sync_losses: u64,
     /// Bytes that were no whole packet.

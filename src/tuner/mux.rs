@@ -22,6 +22,8 @@ use crate::{board, demux};
 const SILENCE: Duration = Duration::from_secs(2);
 /// Without a loss of sync for so long, a mux is in sync again.
 const CALM: Duration = Duration::from_secs(10);
+/// The farthest that one PAT may be behind the other (TR 101 290 §5.2.1).
+const PAT_EVERY: Duration = Duration::from_millis(500);
 /// Reads of one tick at most: a flood must not keep the thread from everybody else.
 const READS: usize = 8;
 
@@ -49,6 +51,10 @@ pub struct OpenMux {
     opened: Duration,
     last_packet: Duration,
     silent: bool,
+    /// When the PAT came last, or would have been missed first; and whether it is missed since.
+    pat_at: Duration,
+    pat_missed: bool,
+    pat_errors: u64,
     /// Slots and bytes that were no packets, as last seen, and when they grew last.
     lost: u64,
     lost_at: Option<Duration>,
@@ -80,6 +86,8 @@ struct News<'g> {
     programmes: bool,
     names: bool,
     lists: bool,
+    /// A PAT came.
+    pat: bool,
     /// When it is.
     now: Duration,
 }
@@ -100,6 +108,9 @@ impl OpenMux {
             opened: now,
             last_packet: now,
             silent: false,
+            pat_at: now,
+            pat_missed: false,
+            pat_errors: 0,
             lost: 0,
             lost_at: None,
         })
@@ -249,6 +260,12 @@ impl OpenMux {
         (self.input.counts(), self.filters.counts())
     }
 
+    /// Times that no PAT came for half a second while other packets did (`PAT_error` of TR 101 290, 1.3).
+    #[must_use]
+    pub fn pat_errors(&self) -> u64 {
+        self.pat_errors
+    }
+
     /// Whether sync was lost or came back since this was last asked.
     pub(super) fn sync_news(&mut self, now: Duration) -> Option<SyncNews> {
         let lost = self.input.counts().sync_losses + self.filters.no_sync();
@@ -289,6 +306,7 @@ impl OpenMux {
             outlet.warm &= idle;
             outlet.idle_since = idle.then(|| outlet.idle_since.unwrap_or(now.boot));
         }
+        let mut pat = false;
         for _ in 0..READS {
             let mut news = News::none(epg, now.boot);
             let read = match self.only_outlet() {
@@ -297,9 +315,13 @@ impl OpenMux {
             };
             progress.changed |= self.apply(&news, now.boot);
             progress.bytes += read;
+            pat |= news.pat;
             if read < READ_MAX / 2 {
                 break;
             }
+        }
+        if progress.bytes > 0 {
+            self.expect_pat(now.boot, pat);
         }
         self.listen(now.boot, progress.bytes);
         Ok(progress)
@@ -423,6 +445,16 @@ impl OpenMux {
         }
     }
 
+    /// Packets came, a PAT among them or not: notices when it is missing. Behind a pause there is nothing to judge by.
+    fn expect_pat(&mut self, now: Duration, came: bool) {
+        if came || now.saturating_sub(self.last_packet) >= PAT_EVERY {
+            (self.pat_at, self.pat_missed) = (now, self.pat_missed && !came);
+        } else if !self.pat_missed && now.saturating_sub(self.pat_at) >= PAT_EVERY {
+            self.pat_missed = true;
+            self.pat_errors += 1;
+        }
+    }
+
     /// Notices silence and its end.
     fn listen(&mut self, now: Duration, bytes: usize) {
         if bytes > 0 {
@@ -460,7 +492,10 @@ fn sort(services: &mut Services, pid: Pid, section: Section<'_>, news: &mut News
         _ => {}
     }
     let (change, to) = match pid {
-        Pid::PAT => (services.take_pat(section), None),
+        Pid::PAT => {
+            news.pat |= section.table_id() == 0x00;
+            (services.take_pat(section), None)
+        }
         Pid::NIT => (services.take_nit(section), None),
         Pid::SDT if section.table_id() == BAT => (services.take_bat(section), None),
         Pid::SDT => (services.take_sdt(section), None),

@@ -1,7 +1,11 @@
 //! Which packet of a mux goes where: elementary packets to rings, PSI/SI to its tables.
 //!
-//! Owns the routes by PID and the section filters. Knows no ring: it says by bit mask which of its caller's rings
-//! want a packet.
+//! Owns the routes by PID, the section filters, and what each PID shows of damage. Knows no ring: it says by bit mask
+//! which of its caller's rings want a packet.
+
+mod health;
+
+use health::Health;
 
 use crate::ts::packet::{PACKET, Packet, PacketError, Pid};
 use crate::ts::psi::PROGRAMMES;
@@ -16,21 +20,27 @@ pub type Mask = u32;
 /// The bit that sends a packet to the section filters.
 const TABLES: Mask = 1 << RINGS;
 
-/// Packets counted since the mux was opened.
+/// What was counted since the mux was opened, by the names of TR 101 290 §5.2 where it has them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DemuxCounts {
     /// All 188-byte slots.
     pub packets: u64,
-    /// Slots without a sync byte.
+    /// Slots without a sync byte (`Sync_byte_error`, 1.2).
     pub no_sync: u64,
-    /// Packets with `transport_error_indicator`.
+    /// Packets with `transport_error_indicator` (`Transport_error`, 2.1).
     pub transport_errors: u64,
     /// Packets whose adaptation field cannot be.
     pub malformed: u64,
-    /// Sections refused for their CRC or length.
+    /// Sections refused for their CRC or length (`CRC_error`, 2.2).
     pub broken_sections: u64,
     /// Sections that nobody can read: they are scrambled.
     pub scrambled_sections: u64,
+    /// Breaks in the continuity counter of a PID, and packets that came more than twice (`Continuity_count_error`,
+    /// 1.4).
+    pub continuity_errors: u64,
+    /// Clock references that are not up to 100 ms later than the one before on their PID, without being announced
+    /// (`PCR_error`, 2.3; by the stream's own clock).
+    pub pcr_errors: u64,
 }
 
 /// The filters of one open mux.
@@ -44,6 +54,7 @@ pub struct Demux {
     eit: Assembler<EIT_SECTION>,
     /// A filter for each PID with a PMT.
     pmts: heapless::Vec<(Pid, Assembler<PSI_SECTION>), PROGRAMMES>,
+    health: Health,
     counts: DemuxCounts,
 }
 
@@ -57,6 +68,7 @@ impl Default for Demux {
             tdt: Assembler::default(),
             eit: Assembler::default(),
             pmts: heapless::Vec::new(),
+            health: Health::default(),
             counts: DemuxCounts::default(),
         };
         for pid in [Pid::PAT, Pid::NIT, Pid::SDT, Pid::EIT, Pid::TDT] {
@@ -87,6 +99,7 @@ impl Demux {
                 return None;
             }
         };
+        self.health.see(packet, &mut self.counts);
         let mask = self.routes[packet.pid().index()];
         if mask & TABLES != 0 {
             self.filter(packet, found);
