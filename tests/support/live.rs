@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::damage::Damage;
 use super::mux::MuxBuilder;
 use super::sender::Line;
 use super::tables::crc32;
@@ -24,12 +25,14 @@ struct OnAir {
     /// From one datagram to the next.
     interval: Duration,
     silent: bool,
+    damage: Option<Damage>,
     sent: Vec<Packet>,
 }
 
 /// A broadcast by UDP.
 pub struct Live {
     on_air: Arc<Mutex<OnAir>>,
+    to: SocketAddr,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -40,7 +43,7 @@ impl Live {
         let (on_air, stop) = (Arc::<Mutex<OnAir>>::default(), Arc::<AtomicBool>::default());
         let (theirs, stopped) = (Arc::clone(&on_air), Arc::clone(&stop));
         let thread = std::thread::spawn(move || broadcast(&Line::to(to), &theirs, &stopped));
-        let live = Self { on_air, stop, thread: Some(thread) };
+        let live = Self { on_air, to, stop, thread: Some(thread) };
         live.play(segment);
         live
     }
@@ -56,6 +59,24 @@ impl Live {
     /// From now on nothing is sent, until [`Live::play`].
     pub fn fall_silent(&self) {
         self.on_air.lock().unwrap_or_else(PoisonError::into_inner).silent = true;
+    }
+
+    /// From now on what is sent suffers.
+    pub fn damage(&self, damage: Damage) {
+        self.on_air.lock().unwrap_or_else(PoisonError::into_inner).damage = Some(damage);
+    }
+
+    /// The damage is done.
+    pub fn is_whole(&self) -> bool {
+        let on_air = self.on_air.lock().unwrap_or_else(PoisonError::into_inner);
+        on_air.damage.as_ref().is_none_or(Damage::is_over)
+    }
+
+    /// Sends one more datagram, as it is.
+    pub fn interject(&self, bytes: &[u8]) {
+        let on_air = self.on_air.lock().unwrap_or_else(PoisonError::into_inner);
+        Line::to(self.to).send_bytes(bytes);
+        drop(on_air);
     }
 
     /// All that was sent so far.
@@ -81,7 +102,7 @@ fn broadcast(line: &Line, on_air: &Mutex<OnAir>, stop: &AtomicBool) {
             let mut on_air = on_air.lock().unwrap_or_else(PoisonError::into_inner);
             if !on_air.silent {
                 let datagram = on_air.datagram(&mut counters);
-                line.send(&datagram);
+                datagram.chunks(7).for_each(|packets| line.send(packets));
                 on_air.sent.extend(datagram);
             }
             on_air.interval
@@ -102,7 +123,10 @@ impl OnAir {
             *counter = (*counter + payload) & 0x0f;
             packet[3] = packet[3] & 0xf0 | *counter;
         }
-        packets
+        match &mut self.damage {
+            Some(damage) => packets.iter().flat_map(|packet| damage.apply(packet)).collect(),
+            None => packets,
+        }
     }
 }
 
@@ -120,6 +144,11 @@ impl Segment {
         let tables: Vec<u16> = mux.services.iter().map(|s| s.pmt_pid).chain([0, 0x10, 0x11]).collect();
         made.iter_mut().filter(|p| tables.contains(&pid(p))).for_each(|packet| set_version(packet, version));
         Self { packets: made, seconds: mux.seconds as f64 }
+    }
+
+    /// `packets`, which last so long.
+    pub fn of(packets: &[Packet], seconds: f64) -> Self {
+        Self { packets: packets.to_vec(), seconds }
     }
 
     /// Without the packets of these PIDs.

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
+pub mod damage;
 pub mod eit;
 pub mod http;
 pub mod live;

@@ -34,4 +34,5 @@ fuzz_target!(|bytes: &[u8]| {
     let counts = demux.counts();
     assert_eq!((counts.packets, passed + refused), (slots, slots));
     assert!(counts.no_sync + counts.transport_errors + counts.malformed <= refused);
+    assert!(counts.continuity_errors < slots.max(1) && counts.pcr_errors < slots.max(1));
 });
