@@ -8,6 +8,7 @@ use std::path::Path;
 use support::damage::{Counts, Damage, Kind, count, passed};
 use support::http::Viewer;
 use support::live::{Live, Segment};
+use support::mux::{Codec, MuxBuilder, Service};
 use support::rap::starts_clean;
 use support::sender;
 use support::stb::{Dir, Stb, demo, number, wait_for};
@@ -246,6 +247,38 @@ fn damage_in_a_broadcast_is_counted_and_hurts_nobody_else() {
     std::thread::scope(|scope| {
         for kind in KINDS {
             scope.spawn(move || broadcast_is_counted(kind));
+        }
+    });
+}
+
+/// Where a mux has one service its packets are received where they stay, and what is none closes up.
+fn alone_is_counted(kind: Kind) {
+    let service = Service::tv(7, "Seven", Codec::H264, 800_000);
+    let (to, pids) = (sender::unicast(), service.pids());
+    let mux = MuxBuilder::new(std::slice::from_ref(&service), 5);
+    let live = Live::start(to, &Segment::new(&mux, 0));
+    let stb = Stb::start(&[&format!("udp://{to}")]);
+    stb.wait_channels(1);
+    let mut viewer = Viewer::open(&stb.channel(1));
+    let (before, from) = (counts(&stb.mux(0)), live.sent().len());
+    live.damage(Damage::new(kind, &pids, service.pmt_pid, &[], 1500));
+    wait_for("the damage to be done", || live.is_whole().then_some(()));
+    let done = |now: &[Packet]| minus(count(now), count(&now[..from]));
+    did_something(kind, done(&live.sent()));
+    let what = format!("a service alone, {kind:?}");
+    wait_for(&what, || {
+        let (sent, now) = (live.sent(), minus(counts(&stb.mux(0)), before));
+        (now == done(&sent)).then_some(())
+    });
+    viewer.watch_on(20_000);
+    is_exact(&what, viewer.bytes(), &live.sent(), &pids);
+}
+
+#[test]
+fn damage_of_a_service_alone_is_counted_and_leaves_no_hole() {
+    std::thread::scope(|scope| {
+        for kind in [Kind::Lost, Kind::BadSync, Kind::TransportError, Kind::Doubled, Kind::BitRot] {
+            scope.spawn(move || alone_is_counted(kind));
         }
     });
 }

@@ -4,6 +4,7 @@ use heapless::Vec;
 
 use super::sample::{AUDIO, CAPACITY, Feeder, Reader, VIDEO, identity, packet, programme};
 use super::*;
+use crate::ts::clock::Ticks90k;
 use crate::ts::psi::Codec;
 
 fn whole(feeder: &Feeder, from: Position) -> std::vec::Vec<u8> {
@@ -54,6 +55,59 @@ fn a_long_read_gets_tables_by_the_streams_own_clock() {
     let bytes = ring.window(0, usize::MAX).unwrap();
     let pats = bytes.as_chunks::<PACKET>().0.iter().filter(|p| p[..3] == [0x47, 0x40, 0]).count();
     assert_eq!(pats, 1 + 4, "at 0, 100, 200, 300 and 400 ms");
+}
+
+#[test]
+fn a_clock_that_wraps_or_jumps_brings_tables_no_later_and_hardly_more_often() {
+    const SLICE: u64 = Ticks27M::SECOND / 20; // 50 ms
+    // Where the clock is in each of 20 packets: it wraps, it jumps on by an hour, it jumps back, it stands still.
+    let clocks: [fn(u64) -> u64; 4] = [
+        |i| Ticks27M::WRAP - 5 * SLICE + i * SLICE,
+        |i| i * SLICE + if i < 11 { 0 } else { 3600 * Ticks27M::SECOND },
+        |i| i * SLICE + if i < 11 { 3600 * Ticks27M::SECOND } else { 0 },
+        |i| i.min(10) * SLICE,
+    ];
+    let pats = clocks.map(|clock| {
+        let feed = Feed::new(CAPACITY).unwrap();
+        let mut ring = feed.ring().borrow_mut();
+        ring.assign(&programme(Codec::H264), &identity(), Duration::ZERO);
+        ring.begin(Duration::ZERO);
+        for i in 0..20u8 {
+            let pcr = Some(Ticks27M::new(clock(i.into())));
+            ring.push(Packet::new(&packet(VIDEO, i & 15, &[0, 0, 1], pcr)).unwrap(), Duration::ZERO);
+        }
+        let bytes = ring.window(0, usize::MAX).unwrap();
+        bytes.as_chunks::<PACKET>().0.iter().filter(|p| p[..3] == [0x47, 0x40, 0]).count()
+    });
+    assert_eq!(pats, [1 + 9, 1 + 10, 1 + 10, 1 + 5], "each 100 ms, and once more at a jump");
+}
+
+#[test]
+fn a_place_to_start_has_the_clock_that_is_in_force_there() {
+    let feed = Feed::new(CAPACITY).unwrap();
+    let mut ring = feed.ring().borrow_mut();
+    let mut programme = programme(Codec::H264);
+    let mut counter = 0;
+    let mut idr = |ring: &mut ServiceRing, ms: u64, pcr: Option<u64>, pts: u64| {
+        let pts = Ticks90k::new(pts).to_bytes(0x21);
+        let unit =
+            [&[0, 0, 1, 0xe0, 0, 0, 0x80, 0x80, 5][..], &pts, &[0, 0, 1, 0x67, 0, 0, 1, 5, 0x80]].concat();
+        let now = Duration::from_millis(ms);
+        let bytes = packet(VIDEO, counter, &unit, pcr.map(Ticks27M::new));
+        counter = (counter + 1) & 15;
+        ring.push(Packet::new(&bytes).unwrap(), now);
+        ring.start(now).map(|rap| (rap.pcr.map(Ticks27M::value), rap.pts.unwrap().value())).unwrap()
+    };
+    ring.assign(&programme, &identity(), Duration::ZERO);
+    let (pcr, pts) = (Ticks27M::WRAP - 9, Ticks90k::WRAP - 1);
+    assert_eq!(idr(&mut ring, 0, Some(pcr), pts), (Some(pcr), pts));
+    assert_eq!(idr(&mut ring, 300, Some(Ticks27M::WRAP + 7), Ticks90k::WRAP + 1), (Some(7), 1), "both wrap");
+    assert_eq!(idr(&mut ring, 600, Some(5_000_000_000), 9), (Some(5_000_000_000), 9), "a jump");
+    assert_eq!(idr(&mut ring, 900, None, 10), (Some(5_000_000_000), 10), "the one before holds");
+    // No clock: none is made up, nor is that of a PID that the PMT does not name.
+    programme.pcr_pid = Pid::NULL;
+    ring.assign(&programme, &identity(), Duration::from_secs(1));
+    assert_eq!(idr(&mut ring, 1300, Some(77), 11), (None, 11));
 }
 
 #[test]

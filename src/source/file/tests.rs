@@ -98,6 +98,56 @@ fn a_jump_of_the_clock_stops_nothing() {
     assert_eq!([0, 100 * MICROS, 200 * MICROS, 299 * MICROS].map(&mut read), [1, 100, 100, 99]);
 }
 
+/// Each packet of `packets` comes when it is due: 200 µs after the one before it.
+fn is_evenly_paced(packets: &[[u8; PACKET]], repeat: bool) {
+    let file = TempFile::new(bytes(packets));
+    let mut input = open(&file, repeat, 1.0);
+    let mut buffer = [0; 9 * PACKET];
+    for i in 0..packets.len() as u64 * if repeat { 3 } else { 1 } {
+        assert_eq!(input.read(now(i * MICROS + 1), &mut buffer).unwrap(), PACKET, "packet {i}");
+    }
+}
+
+#[test]
+fn a_wrap_of_the_clock_changes_no_pace() {
+    for before in [100 * 5400, 100 * 5400 - 1, 200 * 5400, 5400] {
+        for repeat in [false, true] {
+            is_evenly_paced(&Cbr { base: Ticks27M::WRAP - before, ..Cbr::default() }.packets(), repeat);
+        }
+    }
+}
+
+#[test]
+fn an_announced_jump_changes_no_pace() {
+    for base in [0, 1 << 40, Ticks27M::WRAP - 1] {
+        let mut packets = Cbr { base: 90 * Ticks27M::SECOND, ..Cbr::default() }.packets();
+        let mut behind = Cbr { base, ..Cbr::default() }.packets();
+        behind[0][5] |= 0x80;
+        packets.extend(behind);
+        is_evenly_paced(&packets, false);
+    }
+}
+
+#[test]
+fn a_clock_that_stops_is_gone_on_with() {
+    let mut packets = Cbr { packets: 400, ..Cbr::default() }.packets();
+    for packet in packets[100..].iter_mut().filter(|p| p[3] & 0x20 != 0) {
+        packet[5] &= !0x10;
+    }
+    is_evenly_paced(&packets, false);
+}
+
+#[test]
+fn presentation_times_that_wrap_pace_as_a_clock_does() {
+    for base in [0, Ticks27M::WRAP - 100 * 5400 - Cbr::DELAY * 300] {
+        let mut packets = Cbr { base, ..Cbr::default() }.packets();
+        packets.iter_mut().filter(|p| p[3] & 0x20 != 0).for_each(|p| p[5] &= !0x10);
+        for repeat in [false, true] {
+            is_evenly_paced(&packets, repeat);
+        }
+    }
+}
+
 #[test]
 fn lost_packets_make_no_rate_to_go_on_with() {
     // Of half a second one packet is left, and then the clock jumps. The mean, 2.8 ms a packet, bridges the jump.
