@@ -8,7 +8,7 @@ use super::ts::{Packet, crc32};
 const FPS: u64 = 25;
 /// Ticks of 27 MHz in a frame.
 const FRAME: u64 = 27_000_000 / FPS;
-/// The PCR of the first frame.
+/// The PCR of the first frame, where a test says no other.
 const START: u64 = 10 * 27_000_000;
 /// Ticks of 90 kHz from the PCR of a frame to its PTS.
 const DELAY: u64 = 18_000;
@@ -84,6 +84,8 @@ pub struct MuxBuilder {
     /// Frames from one random access point to the next.
     pub gop: u64,
     pub seconds: u64,
+    /// The PCR of the first frame.
+    pub start: u64,
     /// Logical channel numbers by service, as the NIT has them.
     pub lcns: Vec<(u16, u16)>,
     /// Titles of present and following events, by service.
@@ -96,7 +98,17 @@ impl MuxBuilder {
     /// `services` for `seconds`, half a second a GOP.
     pub fn new(services: &[Service], seconds: u64) -> Self {
         let (lcns, events, sections) = (Vec::new(), Vec::new(), Vec::new());
-        Self { tsid: 1, onid: 0x2000, services: services.to_vec(), gop: 12, seconds, lcns, events, sections }
+        Self {
+            tsid: 1,
+            onid: 0x2000,
+            services: services.to_vec(),
+            gop: 12,
+            seconds,
+            start: START,
+            lcns,
+            events,
+            sections,
+        }
     }
 
     /// The stream: PAT and PMTs every 80 ms, SDT, NIT, EIT and more sections every second, a PCR per service every 40 ms.
@@ -141,14 +153,15 @@ impl MuxBuilder {
     fn units(&self, service: &Service, frame: u64) -> Vec<Vec<Draft>> {
         let scrambled = service.scrambled;
         let audio_rate = if service.video.is_some() { 192_000 } else { service.rate };
+        let clock = self.start + frame * FRAME;
         let audio =
-            Unit { pid: service.audio_pid, frame, scrambled, stream_id: 0xc0, pcr: service.video.is_none() };
+            Unit { pid: service.audio_pid, clock, scrambled, stream_id: 0xc0, pcr: service.video.is_none() };
         let mut units = vec![audio.drafts(&[0xff, 0xfd, 0xa4, 0x04], size(audio_rate, 1, 1))];
         if let Some(codec) = service.video {
             let first = frame.is_multiple_of(self.gop);
             // A random access point is four times as long as another picture.
             let bytes = size(service.rate, if first { 4 } else { 1 } * self.gop, self.gop + 3);
-            let video = Unit { pid: service.video_pid, frame, scrambled, stream_id: 0xe0, pcr: true };
+            let video = Unit { pid: service.video_pid, clock, scrambled, stream_id: 0xe0, pcr: true };
             units.insert(0, video.drafts(&picture(codec, first), bytes));
         }
         units
@@ -168,7 +181,8 @@ pub fn number(packet: &Packet) -> u64 {
 /// One PES packet.
 struct Unit {
     pid: u16,
-    frame: u64,
+    /// Its PCR.
+    clock: u64,
     scrambled: bool,
     stream_id: u8,
     pcr: bool,
@@ -193,16 +207,15 @@ impl Unit {
             return packet;
         }
         packet[1] |= 0x40;
-        let clock = START + self.frame * FRAME;
         let mut at = 4;
         if self.pcr {
             packet[3] |= 0x20;
             packet[4..6].copy_from_slice(&[7, 0x10]);
-            packet[6..12].copy_from_slice(&pcr_bytes(clock));
+            packet[6..12].copy_from_slice(&pcr_bytes(self.clock));
             at = 12;
         }
         let payload = 188 * count - 4 * count - (at - 4);
-        let pes = [self.pes_header(clock / 300 + DELAY, payload).as_slice(), head].concat();
+        let pes = [self.pes_header(self.clock / 300 + DELAY, payload).as_slice(), head].concat();
         assert!(at + pes.len() + NUMBER <= 188, "the head of a unit must fit its first packet");
         if !self.scrambled {
             packet[at..at + pes.len()].copy_from_slice(&pes);
@@ -246,7 +259,8 @@ fn picture(codec: Codec, first: bool) -> Vec<u8> {
 const SPS: [u8; 7] = [0x67, 0x42, 0x00, 0x0a, 0xf8, 0x41, 0xa2];
 const PPS: [u8; 4] = [0x68, 0xce, 0x38, 0x80];
 
-fn pcr_bytes(ticks: u64) -> [u8; 6] {
+/// The six bytes of a PCR.
+pub fn pcr_bytes(ticks: u64) -> [u8; 6] {
     let [_, _, bytes @ ..] = ((ticks / 300 % (1 << 33)) << 15 | 0x7e00 | (ticks % 300)).to_be_bytes();
     bytes
 }
