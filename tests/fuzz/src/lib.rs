@@ -3,7 +3,7 @@
 //! A fuzzer changes bytes at random. What a parser refuses at once (a CRC, a sync byte, a counter) is therefore made
 //! right here, unless the input asks for it to be wrong.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use stbcast::ts::section::CRC;
 
@@ -96,12 +96,10 @@ pub fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// A directory of this process alone, in memory where the machine has one.
+/// A directory of this process alone. `scripts/fuzz` has it in memory, and removes it.
 #[must_use]
 pub fn directory() -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-    let path = base.join(format!("stbcast-fuzz-{}", std::process::id()));
+    let path = std::env::temp_dir().join(format!("stbcast-fuzz-{}", std::process::id()));
     std::fs::create_dir_all(&path).expect("a directory can be made");
     path
 }
