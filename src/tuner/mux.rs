@@ -94,7 +94,7 @@ struct News<'g> {
 
 impl<'g> News<'g> {
     fn none(epg: &'g mut Epg, now: Duration) -> Self {
-        Self { epg, services: false, programmes: false, names: false, lists: false, now }
+        Self { epg, services: false, programmes: false, names: false, lists: false, pat: false, now }
     }
 }
 

@@ -19,10 +19,12 @@ const REFUSED: [&str; 3] = ["--no-such-option"; 3];
 fuzz_target!(|bytes: &[u8]| {
     let mut input = Input::new(bytes);
     let command = input.byte();
-    let mut words: Vec<OsString> =
-        ["stbcastd", ["run", "link", "status", "channels"][usize::from(command & 3)]]
-            .map(OsString::from)
-            .into();
+    let mut words: Vec<OsString> = [
+        "stbcastd",
+        ["run", "link", "status", "channels", "pair", "rename", "revoke", "player"][usize::from(command & 7)],
+    ]
+    .map(OsString::from)
+    .into();
     for _ in 0..input.byte() & 7 {
         match input.byte() & 15 {
             0 => {
@@ -32,7 +34,8 @@ fuzz_target!(|bytes: &[u8]| {
             // Anything but an option: `--help` ends well, and `--config` could name any file.
             1 => words.extend(word(input.counted())),
             n => {
-                let keys = ["listen", "source", "state", "socket", "name", "log", "import", "ttl"];
+                let keys =
+                    ["listen", "source", "state", "socket", "name", "log", "import", "ttl", "role", "for"];
                 let key = keys.get(usize::from(n) - 2).copied().unwrap_or("connections");
                 words.push(format!("--{key}").into());
                 words.extend(word(input.counted()));

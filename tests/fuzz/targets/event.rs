@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use stbcast::text::{CleanText, Unmarked};
-use stbcast::ts::event::{Event, Guide, StreamTime};
+use stbcast::ts::event::{Event, Guide};
 use stbcast::ts::section::Section;
+use stbcast::ts::time::StreamTime;
 use stbcast_fuzz::{Input, sealed, section};
 
 fuzz_target!(|bytes: &[u8]| {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use stbcast::http::request::{Request, address_of, decode, encode, host_of};
+use stbcast::http::request::{BODY, Request, address_of, decode, encode, host_of};
 
 fuzz_target!(|bytes: &[u8]| {
     let whole = match Request::parse(bytes) {
@@ -14,6 +14,8 @@ fuzz_target!(|bytes: &[u8]| {
                 assert!(host.len() >= host_of(host).len());
                 let _address = address_of(host);
             }
+            assert!(request.body.len() <= BODY && request.body.len() < length);
+            let _value = request.said.cookie("stb");
             for name in ["t", "name", "all", ""] {
                 let value = request.parameter::<64>(name);
                 assert!(value.is_none() || request.has_parameter(name));

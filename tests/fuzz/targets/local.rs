@@ -5,17 +5,17 @@
 use libfuzzer_sys::fuzz_target;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use stbcast::local::protocol::{BoxLine, ChannelLine, Done, Greeting, LINE_MAX, Link, MuxLine, line, read};
+use stbcast::local::protocol::{
+    BoxLine, ChannelLine, Done, EventLine, Greeting, LINE_MAX, Link, MuxLine, PairingLine, PlayerLine,
+    QrLine, TerminalLine, line, read,
+};
 use stbcast::local::server::parse;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((kind, bytes)) = bytes.split_first() else { return };
-    match kind % 7 {
+    match kind % 12 {
         0 => {
-            // A `cmd` is read as it stands: no command that is known has anything to escape.
-            if let Ok(request) = parse(bytes)
-                && request.cmd.bytes().all(|b| b.is_ascii_alphanumeric())
-            {
+            if let Ok(request) = parse(bytes) {
                 let line = line(&request);
                 assert_eq!(parse(&line[..line.len() - 1]), Ok(request));
             }
@@ -25,6 +25,11 @@ fuzz_target!(|bytes: &[u8]| {
         3 => comes_back::<Link>(bytes),
         4 => comes_back::<MuxLine>(bytes),
         5 => comes_back::<BoxLine>(bytes),
+        6 => comes_back::<PairingLine>(bytes),
+        7 => comes_back::<QrLine>(bytes),
+        8 => comes_back::<EventLine>(bytes),
+        9 => comes_back::<PlayerLine>(bytes),
+        10 => drop(read::<TerminalLine>(bytes)),
         _ => drop(read::<ChannelLine>(bytes)),
     }
 });

@@ -16,16 +16,16 @@ static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 fuzz_target!(|bytes: &[u8]| {
     let mut input = Input::new(bytes);
     for slot in ["a", "b"] {
-        let path = DIRECTORY.join(format!("keys.{slot}"));
+        let path = DIRECTORY.join(format!("terminals.{slot}"));
         match slot_of(&mut input) {
             Some(bytes) => std::fs::write(&path, bytes).expect("a slot can be written"),
             None => drop(std::fs::remove_file(&path)), // it may be absent
         }
     }
-    let before = load(&DIRECTORY, Kind::Keys).expect("slots can be read");
+    let before = load(&DIRECTORY, Kind::Terminals).expect("slots can be read");
     let record = input.rest();
-    save(&DIRECTORY, Kind::Keys, record).expect("a slot can be written");
-    match load(&DIRECTORY, Kind::Keys).expect("slots can be read") {
+    save(&DIRECTORY, Kind::Terminals, record).expect("a slot can be written");
+    match load(&DIRECTORY, Kind::Terminals).expect("slots can be read") {
         Loaded::Record(loaded) => assert_eq!(loaded, record),
         Loaded::HalfDamaged(loaded) => assert!(loaded == record && before != Loaded::Nothing),
         other => panic!("{other:?} behind a save, {before:?} before it"),

@@ -8,8 +8,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
+use stbcast::guide::{Capacity, Epg};
 use stbcast::service::Feed;
 use stbcast::source::{Now, SourceUrl};
+use stbcast::text::Unmarked;
 use stbcast::ts::service_info::{Name, ServiceKind};
 use stbcast::ts::{PACKET, Packet, Pid};
 use stbcast::tuner::{Identity, Known, Tuners};
@@ -32,7 +34,10 @@ fn line() -> (UdpSocket, SourceUrl) {
     (socket, format!("udp://{address}").parse().expect("it is a source"))
 }
 
+const ROOM: Capacity = Capacity { services: 4, events: 8, text_bytes: 512, bouquets: 2 };
+
 fuzz_target!(|bytes: &[u8]| {
+    let mut guide = Epg::new(ROOM, Unmarked::Iso6937);
     LINE.with_borrow(|(socket, url)| run(Input::new(bytes), socket, url));
 });
 
@@ -46,7 +51,7 @@ fn run(mut input: Input<'_>, socket: &UdpSocket, url: &SourceUrl) {
         match input.byte() & 7 {
             0 => {
                 boot += Duration::from_millis(u64::from(input.byte()) * 4);
-                tuners.tick(Now { boot, utc: Duration::ZERO }, Duration::from_millis(20));
+                tuners.tick(Now { boot, utc: Duration::ZERO }, Duration::from_millis(20), &mut guide);
                 while tuners.take_changed().is_some() {}
             }
             1 => {
@@ -73,7 +78,7 @@ fn run(mut input: Input<'_>, socket: &UdpSocket, url: &SourceUrl) {
         }
     }
     boot += Duration::from_millis(20);
-    tuners.tick(Now { boot, utc: Duration::ZERO }, Duration::from_millis(20));
+    tuners.tick(Now { boot, utc: Duration::ZERO }, Duration::from_millis(20), &mut guide);
     feeds.iter().for_each(|feed| is_sound(feed, boot));
     tuners.shut_down();
 }
