@@ -5,7 +5,9 @@ use heapless::Vec;
 use super::sample::{AUDIO, CAPACITY, Feeder, Reader, VIDEO, identity, packet, programme};
 use super::*;
 use crate::ts::clock::Ticks90k;
-use crate::ts::psi::Codec;
+use crate::ts::psi::{Codec, Component};
+
+const TEXT: Pid = Pid::new(0x103);
 
 fn whole(feeder: &Feeder, from: Position) -> std::vec::Vec<u8> {
     feeder.feed.ring().borrow().window(from, usize::MAX).unwrap().to_vec()
@@ -162,13 +164,18 @@ fn without_a_random_access_point_nobody_waits_for_ever() {
 fn a_service_whose_video_is_dead_is_heard() {
     let feed = Feed::new(CAPACITY).unwrap();
     let mut ring = feed.ring().borrow_mut();
-    ring.assign(&programme(Codec::H264), &identity(), Duration::ZERO);
+    let mut with_text = programme(Codec::H264);
+    let text = Component { pid: TEXT, codec: Codec::Subtitles, ..with_text.components[1].clone() };
+    with_text.components.push(text).unwrap();
+    ring.assign(&with_text, &identity(), Duration::ZERO);
     for i in 0..200u8 {
         let now = Duration::from_millis(u64::from(i) * 40);
         let bytes = packet(AUDIO, i & 15, &[0, 0, 1, 0xc0, 0, 0, 0x80, 0, 0], None);
         ring.push(Packet::new(&bytes).unwrap(), now);
+        let heard = ring.head() - PACKET as u64;
+        ring.push(Packet::new(&packet(TEXT, i & 15, &[0, 0, 1, 0xbd, 0, 0], None)).unwrap(), now);
         let patience = Duration::from_millis(board::START_AGE_MAX_MS);
-        assert_eq!(ring.start(now).map(|rap| rap.at), (now >= patience).then_some(now));
+        assert_eq!(ring.start(now).map(|rap| rap.position), (now >= patience).then_some(heard));
     }
 }
 

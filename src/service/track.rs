@@ -24,6 +24,8 @@ pub(super) struct Track {
     pids: Vec<(Pid, u8), { COMPONENTS + 1 }>,
     /// The PID that readers join by.
     main: Pid,
+    /// The sound, which they join by where the main PID is dead; any PID where there is none.
+    sound: Option<Pid>,
     codec: rap::Codec,
     scanner: Scanner,
     pcr_pid: Pid,
@@ -31,7 +33,7 @@ pub(super) struct Track {
     pub(super) raps: RapIndex,
     /// The access unit begun last on the main PID.
     unit: Option<Rap>,
-    /// The PES packet begun last on another PID.
+    /// The PES packet begun last on the PID that stands in for it.
     other: Option<Rap>,
     /// When a unit was last read as a random access point, or when following began.
     read_at: Option<Duration>,
@@ -44,6 +46,7 @@ impl Default for Track {
         Self {
             pids: Vec::new(),
             main: Pid::NULL,
+            sound: None,
             codec: rap::Codec::Other,
             scanner: Scanner::new(rap::Codec::Other),
             pcr_pid: Pid::NULL,
@@ -76,7 +79,9 @@ impl Track {
             self.unit = None;
         }
         self.raps.join = if codec == rap::Codec::Audio { Join::SecondBack } else { Join::Newest };
-        (self.pids, self.pcr_pid, self.main, self.codec) = (pids, pcr_pid, pid, codec);
+        let sound = programme.components.iter().find(|c| c.codec.kind() == Kind::Audio).map(|c| c.pid);
+        (self.pids, self.pcr_pid, self.main, self.sound) = (pids, pcr_pid, pid, sound);
+        self.codec = codec;
     }
 
     /// The PID that readers join by.
@@ -100,7 +105,7 @@ impl Track {
         self.scrambled
     }
 
-    /// The newest place where a PES packet of the main PID begins; of any other where the main PID is dead.
+    /// The newest place where a PES packet of the main PID begins; of the sound where the main PID is dead.
     pub(super) fn newest_start(&self) -> Option<Rap> {
         let dead = |other: &Rap| self.unit.is_none_or(|unit| other.at >= unit.at + INDICATOR_PATIENCE);
         self.other.filter(dead).or(self.unit)
@@ -119,7 +124,8 @@ impl Track {
             self.scrambled = packet.is_scrambled();
             self.unit = Some(Rap { pts: start.pts, ..self.place(position, now, packet, tables) });
         }
-        if pid != self.main && packet.starts_unit() {
+        // Not subtitles beside sound: what begins in them is often nothing but stuffing.
+        if pid != self.main && self.sound.is_none_or(|sound| sound == pid) && packet.starts_unit() {
             self.other = Some(self.place(position, now, packet, tables));
         }
         if let Some(slot) = self.pids.iter_mut().find(|(p, _)| *p == pid) {
