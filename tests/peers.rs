@@ -8,8 +8,14 @@ mod support;
 
 #[path = "peers/curl.rs"]
 mod curl;
+#[path = "peers/cuts.rs"]
+mod cuts;
+#[path = "peers/field_pictures.rs"]
+mod field_pictures;
 #[path = "peers/joins.rs"]
 mod joins;
+#[path = "peers/kinds.rs"]
+mod kinds;
 #[path = "peers/multicast.rs"]
 mod multicast;
 #[path = "peers/players.rs"]

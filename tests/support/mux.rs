@@ -259,13 +259,14 @@ fn picture(codec: Codec, first: bool) -> Vec<u8> {
 const SPS: [u8; 7] = [0x67, 0x42, 0x00, 0x0a, 0xf8, 0x41, 0xa2];
 const PPS: [u8; 4] = [0x68, 0xce, 0x38, 0x80];
 
-/// The six bytes of a PCR.
+/// A PCR as it stands in an adaptation field.
 pub fn pcr_bytes(ticks: u64) -> [u8; 6] {
     let [_, _, bytes @ ..] = ((ticks / 300 % (1 << 33)) << 15 | 0x7e00 | (ticks % 300)).to_be_bytes();
     bytes
 }
 
-fn pts_bytes(pts: u64) -> [u8; 5] {
+/// A PTS as it stands in a PES header without a DTS.
+pub fn pts_bytes(pts: u64) -> [u8; 5] {
     let spread =
         0x21 << 32 | (pts >> 30 & 7) << 33 | (pts >> 15 & 0x7fff) << 17 | (pts & 0x7fff) << 1 | 0x1_0001;
     let [_, _, _, bytes @ ..] = spread.to_be_bytes();
