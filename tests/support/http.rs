@@ -2,7 +2,12 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
+
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrStorage, connect, setsockopt, socket, sockopt,
+};
 
 /// Nothing in a test takes longer than this, on the slowest machine.
 pub const DEADLINE: Duration = Duration::from_secs(30);
@@ -63,10 +68,32 @@ pub struct Client {
 
 impl Client {
     pub fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("the box accepts");
+        Self::over(TcpStream::connect(address).expect("the box accepts"))
+    }
+
+    /// Connects by a socket for which the kernel keeps little that is not read (`SO_RCVBUF`, in bytes).
+    pub fn connect_with_buffer(address: SocketAddr, bytes: usize) -> Self {
+        let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        let socket =
+            socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).expect("a socket is made");
+        // Before the connection is made: the window is agreed on then.
+        setsockopt(&socket, sockopt::RcvBuf, &bytes).expect("SO_RCVBUF can be set");
+        connect(socket.as_raw_fd(), &SockaddrStorage::from(address)).expect("the box accepts");
+        Self::over(socket.into())
+    }
+
+    fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(SLICE)).expect("a time-out can be set");
         stream.set_nodelay(true).expect("TCP_NODELAY can be set");
         Self { stream, unread: Vec::new(), ended: false }
+    }
+
+    /// Receives one byte, if there is one.
+    pub fn receive_byte(&mut self) {
+        let mut byte = [0];
+        if self.stream.read(&mut byte).is_ok_and(|n| n == 1) {
+            self.unread.extend(byte);
+        }
     }
 
     pub fn send(&mut self, bytes: &[u8]) {
@@ -191,10 +218,20 @@ impl Viewer {
         viewer
     }
 
+    /// The same by a socket that holds little.
+    pub fn open_with_buffer(url: &str, bytes: usize) -> Self {
+        let viewer = Self::ask_by(Client::connect_with_buffer(split(url).0, bytes), url, "");
+        assert_eq!(viewer.reply.status, 200, "{url}: {}", viewer.reply.head);
+        viewer
+    }
+
     /// The same with more header fields, and whatever the answer is.
     pub fn ask(url: &str, fields: &str) -> Self {
+        Self::ask_by(Client::connect(split(url).0), url, fields)
+    }
+
+    fn ask_by(mut client: Client, url: &str, fields: &str) -> Self {
         let (address, path) = split(url);
-        let mut client = Client::connect(address);
         client.send(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{fields}\r\n").as_bytes());
         let reply = client.head();
         Self { client, reply }
