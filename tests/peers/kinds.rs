@@ -14,8 +14,11 @@ const SOME: usize = 6;
 const ALL: usize = 20;
 /// Seconds from one random access point to the next in what is made here.
 const GOP: f64 = 0.48;
-/// What the stay of the last join takes of the source, and joins that miss a point, in seconds.
-const MORE: f64 = 6.0;
+/// Seconds of the source for a join, so that a busy machine may miss every third point; for one of radio, which starts
+/// a second back; and for the stay of the last one.
+const A_JOIN: f64 = 1.5 * GOP;
+const A_JOIN_OF_RADIO: f64 = 2.0;
+const MORE: f64 = 5.0;
 /// Real streams that may not be part of this project: tests read them where they are.
 const REAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/streams/real");
 
@@ -65,7 +68,8 @@ fn made(range: std::ops::Range<usize>, count: usize) {
                 let dir = Dir::new();
                 let path = dir.path().join(format!("{kind}.ts"));
                 let path = path.to_str().unwrap();
-                make(video, codec, GOP.mul_add(count as f64, MORE), path);
+                let each = if video.is_empty() { A_JOIN_OF_RADIO } else { A_JOIN };
+                make(video, codec, each.mul_add(count as f64, MORE), path);
                 assert_eq!(joins(path, 1, count), count + 1, "{kind}");
             });
         }
@@ -126,13 +130,13 @@ fn a_join_of_a_real_stream_is_as_good_as_a_cut_by_hand() {
 #[test]
 #[ignore = "takes minutes: run by scripts/check --all"]
 fn long_twenty_joins_of_each_kind_are_as_good_as_cuts_by_hand() {
-    made(0..MADE.len(), ALL);
+    [0..2, 2..4, 4..6, 6..9].into_iter().for_each(|range| made(range, ALL));
     fields(ALL);
     real(ALL);
 }
 
 fn fields(count: usize) {
-    let frames = (GOP.mul_add(count as f64, MORE) * 25.0).round();
+    let frames = (A_JOIN.mul_add(count as f64, MORE) * 25.0).round();
     for packing in [Packing::Field, Packing::Frame] {
         let dir = Dir::new();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some hundred frames")]
