@@ -52,6 +52,23 @@ pub struct SourceCounts {
     pub restarts: u64,
 }
 
+impl std::ops::Add for SourceCounts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            skipped_bytes: self.skipped_bytes + other.skipped_bytes,
+            sync_losses: self.sync_losses + other.sync_losses,
+            dropped_datagrams: self.dropped_datagrams + other.dropped_datagrams,
+            lost_datagrams: self.lost_datagrams + other.lost_datagrams,
+            reordered: self.reordered + other.reordered,
+            late: self.late + other.late,
+            foreign_datagrams: self.foreign_datagrams + other.foreign_datagrams,
+            restarts: self.restarts + other.restarts,
+        }
+    }
+}
+
 /// Why an input gives no more.
 #[derive(Debug)]
 pub enum SourceError {
@@ -67,6 +84,10 @@ pub enum SourceError {
     Socket(String, std::io::Error),
     /// The interface of the URL does not exist here.
     NoInterface(String),
+    /// The file is not what it was when it was opened: it was written over, cut off, or another one has its name.
+    Changed(PathBuf),
+    /// Nothing came for so long.
+    Silent(Duration),
 }
 
 impl std::fmt::Display for SourceError {
@@ -80,6 +101,8 @@ impl std::fmt::Display for SourceError {
             Self::End => f.write_str("the file is at its end"),
             Self::Socket(what, why) => write!(f, "{what}: {why}"),
             Self::NoInterface(name) => write!(f, "there is no network interface '{name}'"),
+            Self::Changed(path) => write!(f, "{}: the file has changed", path.display()),
+            Self::Silent(time) => write!(f, "nothing came for {} s", time.as_secs()),
         }
     }
 }

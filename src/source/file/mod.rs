@@ -3,8 +3,9 @@
 //! Owns playing a file by its clock, once or for ever. Played once, its packets come out as they are. Repeated, it is
 //! one endless stream of today: clocks and counters go on across the seam, and the guide is moved to now.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use crate::ts::clock::Ticks27M;
@@ -34,6 +35,8 @@ const LOOK_AHEAD: usize = 512 << 10;
 /// An open file. Reading it allocates nothing.
 pub struct FileInput {
     path: PathBuf,
+    /// What the file was when it was opened.
+    version: Version,
     length: u64,
     survey: Survey,
     slots: Slots,
@@ -54,6 +57,27 @@ struct Reference {
     packets: u64,
 }
 
+/// By what a file is told from what it becomes.
+#[derive(PartialEq, Eq)]
+struct Version {
+    device: u64,
+    inode: u64,
+    length: u64,
+    /// Seconds and nanoseconds.
+    modified: (i64, i64),
+}
+
+impl Version {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            length: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+}
+
 impl FileInput {
     /// Opens the file and learns its clock. Of a file to be repeated up to 80 MiB are read.
     pub fn open(spec: &FileSpec) -> Result<Self, SourceError> {
@@ -69,6 +93,7 @@ impl FileInput {
         slots.restart_counts(survey.start);
         Ok(Self {
             path: spec.path.clone(),
+            version: Version::of(&metadata),
             length,
             rate: survey.mean,
             slots,
@@ -164,6 +189,9 @@ impl FileInput {
     }
 
     fn begin_pass(&mut self, now: Now) -> Result<(), SourceError> {
+        if self.relive.is_some() && self.has_begun && self.has_changed() {
+            return Err(SourceError::Changed(self.path.clone()));
+        }
         match &mut self.relive {
             Some(relive) => relive.begin(!self.has_begun, now.utc),
             None if self.has_begun => return Err(SourceError::End),
@@ -173,6 +201,11 @@ impl FileInput {
         self.last = None;
         self.slots.seek(self.survey.start, self.length);
         Ok(())
+    }
+
+    /// Another file has its name, or it was written to. Without a name it is what it was.
+    fn has_changed(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|metadata| Version::of(&metadata) != self.version)
     }
 
     fn fill(&mut self) -> Result<(), SourceError> {

@@ -57,6 +57,37 @@ fn a_file_played_once_comes_out_as_it_is() {
 }
 
 #[test]
+fn a_file_that_is_repeated_is_the_same_file_or_says_so() {
+    let packets = Cbr { packets: 6000, ..Cbr::default() }.packets();
+    let other = Cbr { packets: 5000, ..Cbr::default() }.packets();
+    let changed = |change: fn(&std::path::Path, &[u8])| {
+        let file = TempFile::new(bytes(&packets));
+        let mut input = open(&file, true, 1.0);
+        assert_eq!(play(&mut input, 100).len(), 100);
+        change(file.path(), bytes(&other));
+        let mut buffer = vec![0; 1000 * PACKET];
+        let mut read = |step: u64| input.read(now(1_000_000 + step * 500_000), &mut buffer);
+        (0..100_u64).find_map(|step| read(step).err())
+    };
+    let is_changed = |why: Option<SourceError>| matches!(why, Some(SourceError::Changed(_)));
+    assert!(is_changed(changed(|path, other| std::fs::write(path, other).unwrap())), "written over");
+    assert!(is_changed(changed(|path, _| std::fs::write(path, []).unwrap())), "emptied");
+    assert!(
+        is_changed(changed(|path, other| {
+            let aside = path.with_extension("new");
+            std::fs::write(&aside, other).unwrap();
+            std::fs::rename(aside, path).unwrap();
+        })),
+        "another one in its place"
+    );
+    assert!(
+        changed(|path, _| std::fs::remove_file(path).unwrap()).is_none(),
+        "it is there until it is closed"
+    );
+    assert!(changed(|_, _| ()).is_none());
+}
+
+#[test]
 fn packets_come_when_they_are_due() {
     let file = TempFile::new(bytes(&Cbr::default().packets()));
     for (speed, divisor) in [(1.0, 1), (4.0, 4)] {
@@ -288,16 +319,6 @@ fn a_box_that_lives_in_1970_plays_too() {
     for utc in [Duration::ZERO, Duration::MAX] {
         let mut input = open(&file, true, 1.0);
         assert_eq!(input.read(Now { boot: Duration::MAX, utc }, &mut [0; 9 * PACKET]).unwrap(), PACKET);
-    }
-}
-
-#[test]
-fn a_file_that_shrinks_to_nothing_gives_nothing() {
-    let file = TempFile::new(bytes(&Cbr::default().packets()));
-    let mut input = open(&file, true, 1.0);
-    std::fs::write(file.path(), []).unwrap();
-    for i in 0..5 {
-        assert_eq!(input.read(now(i), &mut [0; 9 * PACKET]).unwrap(), 0);
     }
 }
 
