@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::board;
 use crate::ring::{Overrun, Position, Ring};
 use crate::ts::clock::Ticks27M;
-use crate::ts::packet::pid_of;
+use crate::ts::packet::{discontinuity, pid_of};
 use crate::ts::psi::Programme;
 use crate::ts::section::Section;
 use crate::ts::{PACKET, Packet, Pid};
@@ -169,12 +169,28 @@ impl ServiceRing {
         }
     }
 
+    /// What comes next does not follow what came last: on each PID its first packet is announced as a break, as long as
+    /// it comes by [`ServiceRing::push`].
+    pub fn expect_break(&mut self) {
+        self.track.expect_break();
+    }
+
+    /// The first packet behind a break has not come on every PID.
+    #[must_use]
+    pub fn expects_break(&self) -> bool {
+        self.track.expects_break()
+    }
+
     /// Copies one elementary packet to the head.
     pub fn push(&mut self, packet: Packet<'_>, now: Duration) {
         let pcr = packet.pcr().filter(|_| packet.pid() == self.track.pcr_pid());
         let last = self.track.last_pcr();
         if pcr.is_some_and(|pcr| self.tables.is_due_by(pcr, last)) {
             self.write_tables(now, pcr); // a long read: its own clock says that tables are due
+        }
+        if self.track.take_break(packet, now) {
+            let last = packet.counter().wrapping_sub(u8::from(packet.has_payload()));
+            self.ring.write(&discontinuity(packet.pid(), last, pcr));
         }
         self.track.observe(packet, self.ring.head(), now, &self.tables);
         self.ring.write(packet.bytes());

@@ -63,6 +63,11 @@ impl Feeder {
         Duration::from_millis(40 * self.frame)
     }
 
+    /// So many packets of each PID go missing.
+    pub(crate) fn lose(&mut self, packets: u8) {
+        self.counters = self.counters.map(|counter| (counter + packets) & 15);
+    }
+
     /// Writes the next frame.
     pub(crate) fn frame(&mut self) {
         let now = self.now();

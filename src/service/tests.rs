@@ -147,6 +147,38 @@ fn a_changed_programme_is_told_at_once_and_old_places_keep_their_tables() {
 }
 
 #[test]
+fn a_break_is_announced_on_each_pid_once() {
+    let mut feeder = Feeder::new(CAPACITY);
+    (0..5).for_each(|_| feeder.frame());
+    feeder.feed.ring().borrow_mut().expect_break();
+    feeder.lose(7);
+    let head = feeder.feed.ring().borrow().head();
+    (0..5).for_each(|_| feeder.frame());
+    assert!(!feeder.feed.ring().borrow().expects_break());
+    let mut reader = Reader::new();
+    reader.take(&whole(&feeder, 0)); // it knows of a counter that does not go on unannounced
+    assert_eq!(reader.announced, 2);
+    let bytes = whole(&feeder, head);
+    let first = bytes.as_chunks::<PACKET>().0.iter().find(|p| pid_of(p) == VIDEO).unwrap();
+    let first = Packet::new(first).unwrap();
+    assert!(first.is_discontinuity() && !first.has_payload());
+    assert_eq!(first.pcr(), Some(Ticks27M::new(5 * 1_080_000)), "the new clock");
+}
+
+#[test]
+fn a_pid_that_does_not_come_again_is_not_waited_for() {
+    let feed = Feed::new(CAPACITY).unwrap();
+    let mut ring = feed.ring().borrow_mut();
+    ring.assign(&programme(Codec::H264), &identity(), Duration::ZERO);
+    ring.expect_break();
+    for second in 0..10 {
+        let bytes = packet(AUDIO, second & 15, &[], None);
+        ring.push(Packet::new(&bytes).unwrap(), Duration::from_secs(second.into()));
+        assert_eq!(ring.expects_break(), second < 5);
+    }
+}
+
+#[test]
 fn without_a_random_access_point_nobody_waits_for_ever() {
     let feed = Feed::new(CAPACITY).unwrap();
     let mut ring = feed.ring().borrow_mut();

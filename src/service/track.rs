@@ -18,6 +18,9 @@ use super::tables::Tables;
 /// Real broadcasts carry none, and some muxers set it on every audio PES.
 const INDICATOR_PATIENCE: Duration = Duration::from_secs(5);
 
+/// So long behind a break, a PID that did not come again is not waited for.
+const BREAK_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Follows the components of one programme.
 pub(super) struct Track {
     /// The components' PIDs, and the PCR's where it is apart, with the counter of the next packet of each.
@@ -37,6 +40,9 @@ pub(super) struct Track {
     other: Option<Rap>,
     /// When a unit was last read as a random access point, or when following began.
     read_at: Option<Duration>,
+    /// PIDs whose next packet comes behind a break, and when the first one came.
+    broken: Vec<Pid, { COMPONENTS + 1 }>,
+    mended_at: Option<Duration>,
     scrambled: bool,
     counts: RingCounts,
 }
@@ -55,6 +61,8 @@ impl Default for Track {
             unit: None,
             other: None,
             read_at: None,
+            broken: Vec::new(),
+            mended_at: None,
             scrambled: false,
             counts: RingCounts::default(),
         }
@@ -71,6 +79,7 @@ impl Track {
         if pcr_pid != Pid::NULL && !programme.components.iter().any(|c| c.pid == pcr_pid) {
             let _room = pids.push((pcr_pid, next(self, pcr_pid)));
         }
+        self.broken.retain(|pid| pids.iter().any(|(p, _)| p == pid));
         let main = programme.main();
         let codec = main.map_or(rap::Codec::Other, |c| codec_of(c.codec));
         let pid = main.map_or(Pid::NULL, |c| c.pid);
@@ -82,6 +91,35 @@ impl Track {
         let sound = programme.components.iter().find(|c| c.codec.kind() == Kind::Audio).map(|c| c.pid);
         (self.pids, self.pcr_pid, self.main, self.sound) = (pids, pcr_pid, pid, sound);
         self.codec = codec;
+    }
+
+    /// What comes next on any PID does not follow what came last.
+    pub(super) fn expect_break(&mut self) {
+        self.broken = self.pids.iter().map(|(pid, _)| *pid).collect();
+        self.mended_at = None;
+        // Bytes of a unit before and of one behind it never join.
+        (self.scanner, self.unit) = (Scanner::new(self.codec), None);
+    }
+
+    /// Some PID did not come again since.
+    pub(super) fn expects_break(&self) -> bool {
+        !self.broken.is_empty()
+    }
+
+    /// `packet` is the first of its PID behind a break, and does not say so itself.
+    pub(super) fn take_break(&mut self, packet: Packet<'_>, now: Duration) -> bool {
+        if self.broken.is_empty() {
+            return false;
+        }
+        let since = *self.mended_at.get_or_insert(now);
+        let Some(i) = self.broken.iter().position(|pid| *pid == packet.pid()) else {
+            if now.saturating_sub(since) >= BREAK_PATIENCE {
+                self.broken.clear();
+            }
+            return false;
+        };
+        self.broken.swap_remove(i);
+        !packet.is_discontinuity()
     }
 
     /// The PID that readers join by.
