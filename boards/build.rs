@@ -61,6 +61,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("input_buffer_bytes", "usize", "Bytes the kernel may hold for one input: 2 s of its stream."),
     ("start_age_max_ms", "u64", "Milliseconds: an older random access point starts nobody."),
     ("linger_ms", "u64", "Milliseconds a ring and its mux stay open after the last viewer."),
+    ("silence_max_ms", "u64", "Milliseconds without a packet until a mux's viewers are let go."),
     ("scan_timeout_ms", "u64", "Milliseconds to wait for PAT, PMTs and SDT of a mux."),
     ("survey_every_ms", "u64", "Milliseconds between two looks at a mux nobody watches."),
     (
@@ -167,6 +168,7 @@ fn check(facts: &BTreeMap<String, Value>) -> Result<(), String> {
     )?;
     rule(n("head_bytes") >= 1024, "head_bytes: a browser's head needs 1024".into())?;
     rule(n("heads") <= n("connections"), "heads: more than connections".into())?;
+    rule(n("silence_max_ms") >= 10_000, "silence_max_ms: a group takes 5 s to be joined anew".into())?;
     rule(n("scan_timeout_ms") >= 6000, "scan_timeout_ms: a NIT may take 5 s, and must come before".into())?;
     one_of(facts, "charset_override", &["none", "gbk", "utf-8"])?;
     one_of(facts, "authority", &["vendor", "import", "scan"])?;

@@ -16,6 +16,7 @@ use crate::service::{Ended, Feed, READ_MAX};
 use crate::source::{Now, SourceUrl};
 use crate::ts::psi::Programme;
 
+mod line;
 pub mod mux;
 pub mod services;
 
@@ -226,7 +227,9 @@ impl Tuners {
                 Ok(progress) => {
                     let is_silent = open.is_silent();
                     let sync = open.sync_news(now.boot);
-                    if progress.changed || is_silent != silent {
+                    // Why it failed is known until it is seen to work.
+                    let works = progress.bytes > 0 && self.muxes[i].error.take().is_some();
+                    if progress.changed || is_silent != silent || works {
                         self.note_change(i);
                     }
                     self.report(i, (silent, is_silent), sync);
@@ -325,7 +328,6 @@ impl Tuners {
         match OpenMux::open(&mux.url, now) {
             Ok(open) => {
                 mux.open = Some(Box::new(open));
-                mux.error = None;
                 Ok(())
             }
             Err(why) => {
@@ -355,10 +357,11 @@ impl Tuners {
             open.detach(&feed);
         }
         open.cool_down();
+        let error = open.is_silent().then(|| LeaseError::Silent.to_string());
         let wanted = open.outlets() > 0 || now < self.muxes[i].wanted_until;
         let read = !self.changed.iter().any(|id| id.index() == i); // what it showed last was taken over
         if done && read && !wanted {
-            self.close(i, now, None);
+            self.close(i, now, error);
         }
     }
 
@@ -369,9 +372,9 @@ impl Tuners {
             SourceUrl::File(_) => Duration::MAX, // a file does not change, and opening it reads much of it
             SourceUrl::Udp(_) | SourceUrl::Rtp(_) => Duration::from_millis(board::SURVEY_EVERY_MS),
         };
-        let wait = if complete && error.is_none() { again } else { RETRY };
+        mux.error = error.or(mux.error.take()); // that of before, too, where it was not seen to work since
+        let wait = if complete && mux.error.is_none() { again } else { RETRY };
         mux.survey_at = now.saturating_add(wait);
-        mux.error = error;
         self.note_change(i);
     }
 

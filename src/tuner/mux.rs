@@ -5,21 +5,20 @@ use std::time::Duration;
 use heapless::Vec;
 
 use super::Known;
+use super::line::Line;
 use super::services::{Change, Service, Services};
+use crate::demux;
 use crate::demux::{Demux, DemuxCounts};
 use crate::guide::Epg;
 use crate::service::{Ended, Feed, Identity, READ_MAX};
-use crate::source::{Input, Now, SourceCounts, SourceError, SourceUrl};
+use crate::source::{Now, SourceCounts, SourceError, SourceUrl};
 use crate::ts::bouquet::BAT;
 use crate::ts::event::EIT_PF_ACTUAL;
 use crate::ts::psi::{Kind, Programme};
 use crate::ts::section::{Section, section_length};
 use crate::ts::service_info::{Name, ServiceKind, ServiceTriple};
 use crate::ts::{PACKET, Pid};
-use crate::{board, demux};
 
-/// Without a packet for so long, a mux is silent.
-const SILENCE: Duration = Duration::from_secs(2);
 /// Without a loss of sync for so long, a mux is in sync again.
 const CALM: Duration = Duration::from_secs(10);
 /// The farthest that one PAT may be behind the other (TR 101 290 §5.2.1).
@@ -43,14 +42,12 @@ struct Outlet {
 
 /// Owns the way from the source to the rings.
 pub struct OpenMux {
-    input: Input,
+    line: Line,
     filters: Demux,
     /// What the tables say.
     pub services: Services,
     outlets: Vec<Outlet, { demux::RINGS }>,
     opened: Duration,
-    last_packet: Duration,
-    silent: bool,
     /// When the PAT came last, or would have been missed first; and whether it is missed since.
     pat_at: Duration,
     pat_missed: bool,
@@ -101,13 +98,11 @@ impl<'g> News<'g> {
 impl OpenMux {
     pub(super) fn open(url: &SourceUrl, now: Duration) -> Result<Self, SourceError> {
         Ok(Self {
-            input: Input::open(url, board::INPUT_BUFFER_BYTES)?,
+            line: Line::open(url, now)?,
             filters: Demux::default(),
             services: Services::default(),
             outlets: Vec::new(),
             opened: now,
-            last_packet: now,
-            silent: false,
             pat_at: now,
             pat_missed: false,
             pat_errors: 0,
@@ -240,7 +235,7 @@ impl OpenMux {
     /// No packet came for a while.
     #[must_use]
     pub fn is_silent(&self) -> bool {
-        self.silent
+        self.line.is_silent()
     }
 
     /// All that the mux promises of the guide was heard since it was opened.
@@ -257,7 +252,7 @@ impl OpenMux {
     /// Damage met by the source and by the demux.
     #[must_use]
     pub fn counts(&self) -> (SourceCounts, DemuxCounts) {
-        (self.input.counts(), self.filters.counts())
+        (self.line.counts(), self.filters.counts())
     }
 
     /// Times that no PAT came for half a second while other packets did (`PAT_error` of TR 101 290, 1.3).
@@ -268,7 +263,7 @@ impl OpenMux {
 
     /// Whether sync was lost or came back since this was last asked.
     pub(super) fn sync_news(&mut self, now: Duration) -> Option<SyncNews> {
-        let lost = self.input.counts().sync_losses + self.filters.no_sync();
+        let lost = self.line.counts().sync_losses + self.filters.no_sync();
         if lost > std::mem::replace(&mut self.lost, lost) {
             return self.lost_at.replace(now).is_none().then_some(SyncNews::Lost);
         }
@@ -293,9 +288,13 @@ impl OpenMux {
         epg: &mut Epg,
     ) -> Result<Progress, SourceError> {
         let mut progress = Progress { changed: self.services.tell_time(now.boot), bytes: 0 };
+        let broken = self.line.take_break();
         let in_place = self.only_outlet().is_some();
         for outlet in &mut self.outlets {
             let mut ring = outlet.feed.ring().borrow_mut();
+            if broken {
+                ring.expect_break();
+            }
             if in_place {
                 ring.begin_in_place(now.boot, tick);
             } else {
@@ -323,20 +322,22 @@ impl OpenMux {
         if progress.bytes > 0 {
             self.expect_pat(now.boot, pat);
         }
-        self.listen(now.boot, progress.bytes);
+        self.line.listen(now.boot, progress.bytes)?;
         Ok(progress)
     }
 
-    /// The ring of a mux of one service: it is read into without a copy.
+    /// The ring of a mux of one service: it is read into without a copy. Not where a break is to be announced, which
+    /// goes between the packets.
     fn only_outlet(&self) -> Option<Feed> {
         let [outlet] = &self.outlets[..] else { return None };
-        (self.services.all.len() == 1).then(|| outlet.feed.clone())
+        let whole = self.services.all.len() == 1 && !outlet.feed.ring().borrow().expects_break();
+        whole.then(|| outlet.feed.clone())
     }
 
     /// Reads straight into a ring, where the packets stay.
     fn read_into(&mut self, feed: &Feed, now: Now, news: &mut News<'_>) -> Result<usize, SourceError> {
         let mut ring = feed.ring().borrow_mut();
-        let read = self.input.read(now, ring.room())?;
+        let read = self.line.read(now, ring.room())?;
         // Sections that are passed on cannot be written while the read is being settled: they wait in `passed`.
         let mut passed: Vec<u8, READ_PASSED> = Vec::new();
         let Self { filters, services, outlets, .. } = self;
@@ -368,7 +369,7 @@ impl OpenMux {
         now: Now,
         news: &mut News<'_>,
     ) -> Result<usize, SourceError> {
-        let read = self.input.read(now, staging)?;
+        let read = self.line.read(now, staging)?;
         let Self { filters, services, outlets, .. } = self;
         for slot in staging[..read].as_chunks::<PACKET>().0 {
             let routed = filters.push(slot, |pid, section| {
@@ -447,20 +448,12 @@ impl OpenMux {
 
     /// Packets came, a PAT among them or not: notices when it is missing. Behind a pause there is nothing to judge by.
     fn expect_pat(&mut self, now: Duration, came: bool) {
-        if came || now.saturating_sub(self.last_packet) >= PAT_EVERY {
+        if came || now.saturating_sub(self.line.last_packet()) >= PAT_EVERY {
             (self.pat_at, self.pat_missed) = (now, self.pat_missed && !came);
         } else if !self.pat_missed && now.saturating_sub(self.pat_at) >= PAT_EVERY {
             self.pat_missed = true;
             self.pat_errors += 1;
         }
-    }
-
-    /// Notices silence and its end.
-    fn listen(&mut self, now: Duration, bytes: usize) {
-        if bytes > 0 {
-            self.last_packet = now;
-        }
-        self.silent = now.saturating_sub(self.last_packet) >= SILENCE;
     }
 }
 

@@ -1,6 +1,8 @@
+use std::net::UdpSocket;
 use std::task::{Context, Poll, Waker};
 
 use super::*;
+use crate::ts::PACKET;
 use crate::ts::service_info::{Name, ServiceKind};
 
 /// Tuners on the demo mux, driven by a clock of their own.
@@ -10,13 +12,18 @@ struct Stage {
     now: Duration,
 }
 
+/// The packets of the committed mux.
+static DEMO: &[u8] = include_bytes!("../../tests/data/demo.ts");
 const TICK: Duration = Duration::from_millis(20);
 const MUX: MuxId = MuxId(0);
 
 impl Stage {
     fn new() -> Self {
-        let file = concat!("file:", env!("CARGO_MANIFEST_DIR"), "/tests/data/demo.ts?loop");
-        let tuners = Tuners::new([file.parse().unwrap()]).unwrap();
+        Self::of(concat!("file:", env!("CARGO_MANIFEST_DIR"), "/tests/data/demo.ts?loop"))
+    }
+
+    fn of(source: &str) -> Self {
+        let tuners = Tuners::new([source.parse().unwrap()]).unwrap();
         Self { tuners, epg: crate::guide::sample(), now: Duration::from_secs(100) }
     }
 
@@ -104,6 +111,63 @@ fn a_mux_lingers_for_its_last_viewer_and_closes() {
     assert!(stage.tuners.is_active());
     stage.run(Duration::from_secs(15));
     assert!(!stage.tuners.is_active(), "and the warm rings do not keep it open");
+}
+
+/// A stage whose source is a free port of this machine, and who sends there.
+fn by_udp() -> (Stage, UdpSocket) {
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    sender.connect(free).unwrap();
+    (Stage::of(&format!("udp://{free}")), sender)
+}
+
+/// Sends the demo's first two seconds, a tick each 20 ms.
+fn send(stage: &mut Stage, sender: &UdpSocket) {
+    for datagram in DEMO.chunks(7 * PACKET).take(300) {
+        sender.send(datagram).unwrap();
+        stage.run(TICK / 3);
+    }
+}
+
+#[test]
+fn silence_is_waited_out_up_to_its_limit() {
+    let (mut stage, sender) = by_udp();
+    let service = known(1001, None);
+    assert!(stage.poll(&service).is_pending());
+    send(&mut stage, &sender);
+    let Poll::Ready(Ok(lease)) = stage.poll(&service) else { panic!("no lease") };
+    let feed = lease.into_feed();
+    let limit = Duration::from_millis(board::SILENCE_MAX_MS);
+    // Opened anew after 5 and 10 s, it goes on where it was.
+    stage.run(Duration::from_secs(12));
+    assert!(stage.tuners.mux(MUX).unwrap().open().unwrap().is_silent());
+    assert_eq!(stage.poll(&service).map(|lease| lease.err()), Poll::Ready(Some(LeaseError::Silent)));
+    let head = feed.ring().borrow().head();
+    send(&mut stage, &sender);
+    assert!(feed.ring().borrow().head() > head + 100_000);
+    stage.run(limit - Duration::from_secs(1));
+    assert_eq!(feed.ring().borrow().ended(), None);
+    stage.run(Duration::from_secs(2));
+    assert_eq!(feed.ring().borrow().ended(), Some(Ended::Source));
+    let mux = stage.tuners.mux(MUX).unwrap();
+    assert_eq!((mux.open().is_none(), mux.error.as_deref()), (true, Some("nothing came for 30 s")));
+    // Who comes now opens it again, and why it failed stays known until something comes.
+    assert!(stage.poll(&service).is_pending());
+    stage.run(Duration::from_secs(3));
+    assert_eq!(stage.poll(&service).map(|lease| lease.err()), Poll::Ready(Some(LeaseError::Silent)));
+    assert!(stage.tuners.mux(MUX).unwrap().error.is_some());
+    send(&mut stage, &sender);
+    assert_eq!(stage.tuners.mux(MUX).unwrap().error, None);
+    assert!(matches!(stage.poll(&service), Poll::Ready(Ok(_))));
+}
+
+#[test]
+fn a_mux_that_was_never_heard_is_not_there() {
+    let (mut stage, _sender) = by_udp();
+    stage.tuners.survey(stage.now);
+    stage.run(Duration::from_secs(100));
+    let mux = stage.tuners.mux(MUX).unwrap();
+    assert_eq!(mux.error.as_deref(), Some("the source is silent"), "also while it is looked at again");
 }
 
 #[test]
