@@ -115,7 +115,7 @@ impl ServiceRing {
         self.ring.clear();
         self.tables.reset();
         self.track = Track::default();
-        self.track.follow(programme);
+        self.track.follow(programme, |_| false);
         self.tables.describe(programme, identity);
         self.since = now;
         self.ended = None;
@@ -123,7 +123,7 @@ impl ServiceRing {
 
     /// The programme changed while it runs: new tables, at once, and a new set of components to follow.
     pub fn update(&mut self, programme: &Programme, identity: &Identity, now: Duration) {
-        self.track.follow(programme);
+        self.track.follow(programme, |pid| self.tables.carried(pid));
         if self.tables.describe(programme, identity) {
             self.write_tables(now, self.track.last_pcr());
         }

@@ -139,6 +139,11 @@ impl Tables {
         self.generations.iter().find(|g| g.number == number)
     }
 
+    /// The ring carried that PID, as far as is known.
+    pub(super) fn carried(&self, pid: Pid) -> bool {
+        self.generations.iter().any(|g| g.pids.contains(&pid))
+    }
+
     /// Counters of the next packets of our own PIDs.
     pub(super) fn next_counters(&self) -> [u8; Own::COUNT] {
         self.writers.each_ref().map(Packetiser::next_counter)

@@ -166,6 +166,24 @@ fn a_break_is_announced_on_each_pid_once() {
 }
 
 #[test]
+fn a_pid_that_was_gone_comes_again_behind_a_break() {
+    let mut feeder = Feeder::new(CAPACITY);
+    feeder.frame();
+    let silent = Programme {
+        components: programme(Codec::H264).components[..1].iter().cloned().collect(),
+        ..programme(Codec::H264)
+    };
+    for programme in [silent, programme(Codec::H264)] {
+        feeder.feed.ring().borrow_mut().update(&programme, &identity(), feeder.now());
+    }
+    let mut ring = feeder.feed.ring().borrow_mut();
+    assert!(ring.expects_break());
+    let head = ring.head();
+    ring.push(Packet::new(&packet(AUDIO, 9, &[], None)).unwrap(), feeder.now());
+    assert_eq!((ring.head() - head, ring.expects_break()), (2 * PACKET as u64, false));
+}
+
+#[test]
 fn a_pid_that_does_not_come_again_is_not_waited_for() {
     let feed = Feed::new(CAPACITY).unwrap();
     let mut ring = feed.ring().borrow_mut();

@@ -70,8 +70,9 @@ impl Default for Track {
 }
 
 impl Track {
-    /// From now on these are the components. Counters of PIDs that stay go on.
-    pub(super) fn follow(&mut self, programme: &Programme) {
+    /// From now on these are the components. Counters of PIDs that stay go on; those of PIDs that were `carried`
+    /// before, and come again, do not.
+    pub(super) fn follow(&mut self, programme: &Programme, carried: impl Fn(Pid) -> bool) {
         let next =
             |track: &Self, pid| track.pids.iter().find(|(p, _)| *p == pid).map_or(0, |(_, next)| *next);
         let mut pids: Vec<_, _> = programme.components.iter().map(|c| (c.pid, next(self, c.pid))).collect();
@@ -80,6 +81,13 @@ impl Track {
             let _room = pids.push((pcr_pid, next(self, pcr_pid)));
         }
         self.broken.retain(|pid| pids.iter().any(|(p, _)| p == pid));
+        for (pid, _) in &pids {
+            let stays = self.pids.iter().any(|(p, _)| p == pid);
+            if !stays && carried(*pid) {
+                let _room = self.broken.push(*pid);
+                self.mended_at = None;
+            }
+        }
         let main = programme.main();
         let codec = main.map_or(rap::Codec::Other, |c| codec_of(c.codec));
         let pid = main.map_or(Pid::NULL, |c| c.pid);
