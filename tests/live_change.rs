@@ -7,7 +7,7 @@ use support::http::{Viewer, get, token};
 use support::live::{Live, Segment};
 use support::mux::{Codec, MuxBuilder, Service};
 use support::sender;
-use support::stb::{Stb, number, text, wait_for};
+use support::stb::{Dir, Stb, number, text, wait_for};
 use support::tables::be16;
 use support::ts::{Packet, contiguous_run, elementary, is_subsequence, judge, packets, payload, pid};
 
@@ -292,6 +292,40 @@ fn is_exact_but_for_breaks(viewer: &Viewer, live: &Live, pids: &[u16], breaks: u
         assert_eq!((counts.cc_errors, counts.discontinuities), (0, breaks), "{wanted:#06x}");
         assert_eq!(marks.iter().filter(|p| pid(p) == *wanted).count(), breaks);
     }
+}
+
+#[test]
+fn a_repeated_file_that_is_written_over_goes_on_as_what_it_is() {
+    let after = Service { video: Some(Codec::Hevc), video_pid: 0x1f1, audio_pid: 0x1f2, ..one() };
+    let [old, new] = [one(), after.clone()].map(|service| MuxBuilder::new(&[service, two()], 3).build());
+    let dir = Dir::new();
+    let path = dir.file("mux.ts", &old);
+    let stb = Stb::start_in(dir, &[&format!("file:{path}?loop")], &[]);
+    stb.wait_channels(2);
+    let mut viewer = Viewer::open(&stb.channel(number_of(&stb, 1)));
+    let mut shows = |service: &Service| {
+        wait_for("the file's programme", || {
+            go_on(&mut viewer);
+            judge(viewer.bytes()).pmt.filter(|pmt| pmt.streams == service.streams())
+        });
+        go_on(&mut viewer);
+        let report = judge(viewer.bytes());
+        assert!(report.pids.values().all(|p| p.cc_errors == 0), "{:?}", report.pids);
+    };
+    shows(&one());
+    let aside = stb.dir.file("new.ts", &new);
+    std::fs::rename(aside, &path).expect("a file can be replaced");
+    shows(&after);
+    // Nothing is in it for a while, as when it is copied to.
+    std::fs::write(&path, []).expect("a file can be emptied");
+    stb.wait_log("cannot be opened anew");
+    std::fs::write(&path, &old).expect("a file can be written");
+    shows(&one());
+    assert_eq!(stb.log().matches("the file has changed").count(), 2);
+    std::fs::remove_file(&path).expect("a file can be removed");
+    // It is there until it is closed: three more seams.
+    viewer.watch_on(3 * 3 * (500_000 + 192_000) / 8);
+    assert!(judge(viewer.bytes()).pids.values().all(|p| p.cc_errors == 0));
 }
 
 /// The source of a programme beside `others` falls silent and comes back with the programme as `after`.
