@@ -16,6 +16,8 @@ mod field_pictures;
 mod joins;
 #[path = "peers/kinds.rs"]
 mod kinds;
+#[path = "peers/links.rs"]
+mod links;
 #[path = "peers/multicast.rs"]
 mod multicast;
 #[path = "peers/players.rs"]

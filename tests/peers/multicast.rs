@@ -61,14 +61,14 @@ fn inside_the_namespace() {
     let noise = &vec![0x55; mux.len()];
     thread::scope(|scope| {
         let _stopped = StopOnDrop(stop);
-        scope.spawn(move || send(mux, SENDER, GROUP, stop));
-        scope.spawn(move || send(mux, "fd77::1", GROUP_6, stop));
+        scope.spawn(move || send(mux, SENDER, GROUP, LENGTH, stop));
+        scope.spawn(move || send(mux, "fd77::1", GROUP_6, LENGTH, stop));
         let specific = format!("udp://{SENDER}@{GROUP}?iface=lan0");
         let of_stranger = format!("udp://{STRANGER}@{GROUP}?iface=lan0");
 
         plays(&format!("udp://{GROUP}?iface=lan0"));
         plays(&format!("udp://{GROUP_6}?iface=lan0"));
-        scope.spawn(move || send(noise, STRANGER, GROUP, stop));
+        scope.spawn(move || send(noise, STRANGER, GROUP, LENGTH, stop));
         plays(&specific);
         plays_nothing(&of_stranger);
     });
@@ -97,19 +97,20 @@ fn plays_nothing(source: &str) {
 
 /// Sends `mux` from one of our addresses at its own pace, again and again. The pause between two rounds is a break
 /// in the stream, and a round is longer than what a player watches.
-fn send(mux: &[u8], from: &str, to: &str, stop: &AtomicBool) {
+pub(crate) fn send(mux: &[u8], from: &str, to: &str, length: Duration, stop: &AtomicBool) {
     let to: SocketAddr = to.parse().unwrap();
     let socket = UdpSocket::bind(SocketAddr::new(from.parse().unwrap(), 0)).unwrap();
     let datagrams: Vec<&[u8]> = mux.chunks(7 * 188).collect();
     let mut sent = 0;
     let started = Instant::now();
     while !stop.load(Ordering::Relaxed) {
-        let due = LENGTH.mul_f64(sent as f64 / datagrams.len() as f64);
+        let due = length.mul_f64(sent as f64 / datagrams.len() as f64);
         if let Some(early) = due.checked_sub(started.elapsed()) {
             thread::sleep(early.min(Duration::from_millis(20)));
             continue;
         }
-        socket.send_to(datagrams[sent % datagrams.len()], to).unwrap();
+        // A network that is down takes nothing.
+        let _refused = socket.send_to(datagrams[sent % datagrams.len()], to);
         sent += 1;
     }
 }
@@ -155,7 +156,7 @@ impl Drop for Namespace {
     }
 }
 
-fn ip(words: &[&str]) -> Result<(), String> {
+pub(crate) fn ip(words: &[&str]) -> Result<(), String> {
     let ran = run(&[&["ip"], words].concat(), Duration::from_secs(10));
     if ran.code == Some(0) { Ok(()) } else { Err(format!("ip {}: {}", words.join(" "), ran.err.trim())) }
 }
