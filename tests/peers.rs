@@ -20,6 +20,8 @@ mod kinds;
 mod links;
 #[path = "peers/multicast.rs"]
 mod multicast;
+#[path = "peers/pause.rs"]
+mod pause;
 #[path = "peers/players.rs"]
 mod players;
 #[path = "peers/probe.rs"]

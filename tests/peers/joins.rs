@@ -89,7 +89,7 @@ fn capture(url: &str) -> Vec<u8> {
 }
 
 /// `bytes` without the unit of each stream that is under way at its end.
-fn whole_units(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn whole_units(bytes: &[u8]) -> Vec<u8> {
     let streams: Vec<u16> = judge(bytes).pmt.unwrap().streams.iter().map(|s| s.1).collect();
     let all = packets(bytes).0;
     let last = |wanted: u16| all.iter().rposition(|p| pid(p) == wanted && starts_unit(p)).unwrap_or(0);
