@@ -75,17 +75,6 @@ pub enum Ended {
     Shutdown,
 }
 
-/// What a ring counted since it was assigned to its service.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RingCounts {
-    /// Elementary packets written.
-    pub packets: u64,
-    /// Breaks in a continuity counter, as they came.
-    pub continuity_errors: u64,
-    /// Packets whose payload is scrambled.
-    pub scrambled: u64,
-}
-
 /// One service's stream.
 pub struct ServiceRing {
     ring: Ring,
@@ -140,15 +129,9 @@ impl ServiceRing {
         self.ended
     }
 
-    /// What was counted.
+    /// A packet's payload was scrambled lately; `None` while no packet came.
     #[must_use]
-    pub fn counts(&self) -> RingCounts {
-        self.track.counts()
-    }
-
-    /// A packet's payload was scrambled lately.
-    #[must_use]
-    pub fn is_scrambled(&self) -> bool {
+    pub fn is_scrambled(&self) -> Option<bool> {
         self.track.is_scrambled()
     }
 
@@ -205,20 +188,20 @@ impl ServiceRing {
     /// refused one close up; otherwise none is moved.
     pub fn settle(&mut self, len: usize, now: Duration, mut wanted: impl FnMut(&[u8; PACKET]) -> bool) {
         let head = self.ring.head();
-        let room = self.ring.room(len);
+        let slots = self.ring.room(len).as_chunks_mut::<PACKET>().0;
         let mut kept = 0;
-        for at in (0..room.len()).step_by(PACKET) {
-            if !room[at..].first_chunk().is_some_and(&mut wanted) {
+        for at in 0..slots.len() {
+            if !wanted(&slots[at]) {
                 continue;
             }
             if kept != at {
-                room.copy_within(at..at + PACKET, kept);
+                slots[kept] = slots[at];
             }
-            let Some(Ok(packet)) = room[kept..].first_chunk().map(Packet::new) else { continue };
-            self.track.observe(packet, head + kept as u64, now, &self.tables);
-            kept += PACKET;
+            let Ok(packet) = Packet::new(&slots[kept]) else { continue };
+            self.track.observe(packet, head + (kept * PACKET) as u64, now, &self.tables);
+            kept += 1;
         }
-        self.ring.commit(kept);
+        self.ring.commit(kept * PACKET);
     }
 
     /// Writes a section of the mux at the head, on its own PID with our counter: EIT, TDT, TOT.

@@ -239,5 +239,5 @@ fn a_scrambled_service_starts_where_the_indicator_says() {
     bytes[5] |= 0x40;
     ring.push(Packet::new(&bytes).unwrap(), Duration::ZERO);
     assert_eq!(ring.start(Duration::ZERO).map(|rap| rap.position), Some(ring.head() - PACKET as u64));
-    assert!(ring.is_scrambled());
+    assert_eq!(ring.is_scrambled(), Some(true));
 }

@@ -10,7 +10,6 @@ use crate::ts::clock::Ticks27M;
 use crate::ts::psi::{COMPONENTS, Codec, Kind, Programme};
 use crate::ts::{Packet, Pid};
 
-use super::RingCounts;
 use super::rap_index::{Join, Rap, RapIndex};
 use super::tables::Tables;
 
@@ -43,8 +42,8 @@ pub(super) struct Track {
     /// PIDs whose next packet comes behind a break, and when the first one came.
     broken: Vec<Pid, { COMPONENTS + 1 }>,
     mended_at: Option<Duration>,
-    scrambled: bool,
-    counts: RingCounts,
+    /// Of the last packet that began a unit of the main PID; `None` until a packet came.
+    scrambled: Option<bool>,
 }
 
 impl Default for Track {
@@ -63,8 +62,7 @@ impl Default for Track {
             read_at: None,
             broken: Vec::new(),
             mended_at: None,
-            scrambled: false,
-            counts: RingCounts::default(),
+            scrambled: None,
         }
     }
 }
@@ -143,11 +141,7 @@ impl Track {
         self.last_pcr
     }
 
-    pub(super) fn counts(&self) -> RingCounts {
-        self.counts
-    }
-
-    pub(super) fn is_scrambled(&self) -> bool {
+    pub(super) fn is_scrambled(&self) -> Option<bool> {
         self.scrambled
     }
 
@@ -160,29 +154,20 @@ impl Track {
     /// Takes note of a packet that goes to `position`.
     pub(super) fn observe(&mut self, packet: Packet<'_>, position: Position, now: Duration, tables: &Tables) {
         let pid = packet.pid();
-        self.counts.packets += 1;
-        self.counts.scrambled += u64::from(packet.is_scrambled());
+        self.scrambled.get_or_insert(false);
         let unit = (pid == self.main).then(|| self.scanner.push(packet));
         // The unit's own packet is the first a reader gets, so its counters are taken before this packet counts.
         if let Some(finding) = &unit
             && let Some(start) = &finding.starts
         {
-            self.scrambled = packet.is_scrambled();
+            self.scrambled = Some(packet.is_scrambled());
             self.unit = Some(Rap { pts: start.pts, ..self.place(position, now, packet, tables) });
         }
         // Not subtitles beside sound: what begins in them is often nothing but stuffing.
         if pid != self.main && self.sound.is_none_or(|sound| sound == pid) && packet.starts_unit() {
             self.other = Some(self.place(position, now, packet, tables));
         }
-        if let Some(slot) = self.pids.iter_mut().find(|(p, _)| *p == pid) {
-            let advances = u8::from(packet.has_payload());
-            let expected = slot.1;
-            let follows = packet.counter() == expected || advances == 0;
-            let repeated = packet.counter() == expected.wrapping_sub(1) & 0x0f;
-            let broken = !follows && !repeated && !packet.is_discontinuity() && self.counts.packets > 1;
-            self.counts.continuity_errors += u64::from(broken);
-            slot.1 = (packet.counter() + advances) & 0x0f;
-        }
+        self.count(packet);
         if pid == self.pcr_pid {
             self.last_pcr = packet.pcr().or(self.last_pcr);
         }
@@ -191,10 +176,19 @@ impl Track {
         }
     }
 
+    /// The counter of the next packet follows this one's: a packet without payload has that of the one before it
+    /// (ISO 13818-1 §2.4.3.3).
+    fn count(&mut self, packet: Packet<'_>) {
+        let pid = packet.pid();
+        if let Some((_, next)) = self.pids.iter_mut().find(|(p, _)| *p == pid) {
+            *next = (packet.counter() + 1) & 0x0f;
+        }
+    }
+
     /// Makes the unit begun last an entry of the index where the finding says so.
     fn judge(&mut self, finding: &rap::Finding, now: Duration) {
         let since = *self.read_at.get_or_insert(now);
-        let believed = self.scrambled || now.saturating_sub(since) >= INDICATOR_PATIENCE;
+        let believed = self.scrambled == Some(true) || now.saturating_sub(since) >= INDICATOR_PATIENCE;
         if finding.random_access {
             self.read_at = Some(now);
         }
@@ -231,5 +225,33 @@ fn codec_of(codec: Codec) -> rap::Codec {
         Codec::Avs => rap::Codec::Avs,
         other if other.kind() == Kind::Audio => rap::Codec::Audio,
         _ => rap::Codec::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::sample::{AUDIO, packet, programme};
+    use super::*;
+    use crate::ts::PACKET;
+
+    proptest! {
+        #[test]
+        fn packets_without_payload_do_not_count(before in 0..16_u8, fields in 1..4) {
+            let mut track = Track::default();
+            track.follow(&programme(Codec::H264));
+            let mut bytes = packet(AUDIO, before, &[], None);
+            let mut observe = |bytes: &[u8; PACKET]| {
+                track.observe(Packet::new(bytes).unwrap(), 0, Duration::ZERO, &Tables::default());
+                track.pids.iter().find(|(pid, _)| *pid == AUDIO).map(|(_, next)| *next)
+            };
+            let next = Some((before + 1) & 0x0f);
+            prop_assert_eq!(observe(&bytes), next);
+            bytes[3..6].copy_from_slice(&[0x20 | before, 183, 0]);
+            for _ in 0..fields {
+                prop_assert_eq!(observe(&bytes), next);
+            }
+        }
     }
 }

@@ -274,9 +274,7 @@ impl OpenMux {
     /// Some packet of the service was scrambled, as far as it is watched.
     #[must_use]
     pub fn is_scrambled(&self, service: u16) -> Option<bool> {
-        let feed = self.running(service)?;
-        let ring = feed.ring().borrow();
-        (ring.counts().packets > 0).then(|| ring.is_scrambled())
+        self.running(service)?.ring().borrow().is_scrambled()
     }
 
     /// Reads what is due and brings it to the rings. `staging` holds one read.
