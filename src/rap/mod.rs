@@ -113,6 +113,17 @@ impl Scanner {
         finding
     }
 
+    /// Takes the next packet of the PID where it is [plain](Packet::is_plain) and no unit is under way: it tells nothing.
+    /// False where it is to be [pushed](Self::push).
+    #[inline]
+    pub fn skip(&mut self, packet: Packet<'_>) -> bool {
+        let tells_nothing = packet.is_plain() && matches!(self.state, State::Waiting);
+        if tells_nothing {
+            self.last = Some(packet.counter());
+        }
+        tells_nothing
+    }
+
     /// ISO 13818-1 §2.4.3.3 allows to send a packet twice.
     fn is_duplicate(&self, packet: Packet<'_>) -> bool {
         packet.has_payload() && self.last == Some(packet.counter()) && !packet.is_discontinuity()

@@ -152,7 +152,23 @@ impl Track {
     }
 
     /// Takes note of a packet that goes to `position`.
+    #[inline]
     pub(super) fn observe(&mut self, packet: Packet<'_>, position: Position, now: Duration, tables: &Tables) {
+        // Most packets go on with a unit of which all is known; only their counter is news.
+        let tells_nothing = if packet.pid() == self.main {
+            self.read_at.is_some() && self.scanner.skip(packet)
+        } else {
+            self.scrambled.is_some() && packet.is_plain()
+        };
+        if tells_nothing {
+            self.count(packet);
+        } else {
+            self.examine(packet, position, now, tables);
+        }
+    }
+
+    /// The same without a short way: the judge of it in tests.
+    fn examine(&mut self, packet: Packet<'_>, position: Position, now: Duration, tables: &Tables) {
         let pid = packet.pid();
         self.scrambled.get_or_insert(false);
         let unit = (pid == self.main).then(|| self.scanner.push(packet));
@@ -178,6 +194,7 @@ impl Track {
 
     /// The counter of the next packet follows this one's: a packet without payload has that of the one before it
     /// (ISO 13818-1 §2.4.3.3).
+    #[inline]
     fn count(&mut self, packet: Packet<'_>) {
         let pid = packet.pid();
         if let Some((_, next)) = self.pids.iter_mut().find(|(p, _)| *p == pid) {
@@ -232,11 +249,68 @@ fn codec_of(codec: Codec) -> rap::Codec {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::sample::{AUDIO, packet, programme};
+    use super::super::sample::{AUDIO, VIDEO, packet, programme};
     use super::*;
     use crate::ts::PACKET;
 
+    /// What a unit begins with: an IDR picture, another picture, a delimiter that leaves it open; and no unit at all.
+    const HEADS: [&[u8]; 4] = [
+        &[0, 0, 1, 0xe0, 0, 0, 0x80, 0, 0, 0, 0, 1, 0x65],
+        &[0, 0, 1, 0xe0, 0, 0, 0x80, 0, 0, 0, 0, 1, 1],
+        &[0, 0, 1, 0xe0, 0, 0, 0x80, 0, 0, 0, 0, 1, 9],
+        &[7],
+    ];
+
+    /// A packet, in most cases with the counter that is due, plain in many.
+    fn any_packet() -> impl Strategy<Value = (u8, [u8; PACKET])> {
+        let pid = prop::sample::select(vec![VIDEO, VIDEO, AUDIO, Pid::new(0x777)]);
+        let head = prop::option::of(prop::sample::select(&HEADS[..]));
+        let pcr = prop::option::weighted(0.2, (0..1_u64 << 33).prop_map(Ticks27M::new));
+        let (skipped, control) = (prop::sample::select(&[0, 0, 0, 0, 0, 1, 15][..]), 0..40_u8);
+        (pid, head, pcr, skipped, control, any::<u8>()).prop_map(
+            |(pid, head, pcr, skipped, control, flags)| {
+                let mut bytes = packet(pid, 0, head.unwrap_or_default(), pcr);
+                match control {
+                    0 => bytes[3] |= 0x80,
+                    1 => bytes[3..6].copy_from_slice(&[0x20, 183, flags]),
+                    2 => bytes[3..6].copy_from_slice(&[0x30, 1, flags & 0xe0]),
+                    _ => {}
+                }
+                if head.is_none() && control > 30 {
+                    bytes[PACKET - 100..][..4].copy_from_slice(&[0, 0, 1, 0x65]); // a picture that goes on with a unit
+                }
+                (skipped, bytes)
+            },
+        )
+    }
+
+    fn told(track: &Track) -> String {
+        let (newest, start) = (track.raps.newest(), track.newest_start());
+        let (pids, at) = (&track.pids, (track.read_at, track.last_pcr, track.scrambled));
+        format!("{newest:?} {start:?} {:?} {:?} {pids:?} {at:?}", track.unit, track.other)
+    }
+
     proptest! {
+        #[test]
+        fn the_short_way_leads_to_the_same(packets in prop::collection::vec(any_packet(), 1..120)) {
+            let (mut quick, mut whole) = (Track::default(), Track::default());
+            let tables = Tables::default();
+            for track in [&mut quick, &mut whole] {
+                track.follow(&programme(Codec::H264));
+            }
+            let mut counters = [0_u8; 4];
+            for (i, (skipped, mut bytes)) in packets.into_iter().enumerate() {
+                let counter = &mut counters[usize::from(bytes[2] & 3)];
+                *counter = (*counter + skipped + u8::from(bytes[3] & 0x10 != 0)) & 0x0f;
+                bytes[3] |= *counter;
+                let packet = Packet::new(&bytes).unwrap();
+                let (position, now) = ((i * PACKET) as u64, Duration::from_millis(i as u64 * 90));
+                quick.observe(packet, position, now, &tables);
+                whole.examine(packet, position, now, &tables);
+                prop_assert_eq!(told(&quick), told(&whole), "packet {}", i);
+            }
+        }
+
         #[test]
         fn packets_without_payload_do_not_count(before in 0..16_u8, fields in 1..4) {
             let mut track = Track::default();

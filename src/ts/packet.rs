@@ -72,6 +72,7 @@ pub enum PacketError {
 
 impl<'a> Packet<'a> {
     /// Checks `bytes` once for all accessors.
+    #[inline]
     pub fn new(bytes: &'a [u8; PACKET]) -> Result<Self, PacketError> {
         if bytes[0] != SYNC {
             return Err(PacketError::NoSync);
@@ -116,6 +117,13 @@ impl<'a> Packet<'a> {
     #[must_use]
     pub fn has_payload(&self) -> bool {
         self.0[3] & 0x10 != 0
+    }
+
+    /// All of it but the head is payload that can be read and goes on with a unit: most packets are like that.
+    #[must_use]
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.0[1] & 0x40 == 0 && self.0[3] & 0xf0 == 0x10
     }
 
     /// `continuity_counter`, 0 to 15.
