@@ -22,6 +22,7 @@ const BREATH: Duration = Duration::from_millis(100);
 
 /// The buffers of request heads; while all are in use, new connections wait in the kernel's queue.
 pub struct Heads {
+    /// Those that were ever needed and are not now: the one given back last is the next, so that few are touched.
     free: RefCell<Vec<Box<HeadBuffer>>>,
     permits: std::sync::Arc<Semaphore>,
 }
@@ -37,8 +38,8 @@ impl Heads {
     /// A pool of `count` buffers.
     #[must_use]
     pub fn new(count: usize) -> Rc<Self> {
-        let free = (0..count).map(|_| Box::default()).collect();
-        Rc::new(Self { free: RefCell::new(free), permits: std::sync::Arc::new(Semaphore::new(count)) })
+        let free = RefCell::new(Vec::with_capacity(count));
+        Rc::new(Self { free, permits: std::sync::Arc::new(Semaphore::new(count)) })
     }
 
     async fn take(self: &Rc<Self>) -> HeadLoan {
@@ -51,7 +52,7 @@ impl Heads {
 impl HeadLoan {
     /// The buffer.
     pub fn buffer(&mut self) -> &mut HeadBuffer {
-        self.buffer.get_or_insert_default() // there is one per permit
+        self.buffer.get_or_insert_default() // no more than there are permits
     }
 }
 

@@ -66,10 +66,10 @@ struct Seat<T> {
 
 /// All who watch.
 pub struct Pump<T> {
+    /// Those that were ever taken. There is room for `most` of them, in pages that nobody has touched before.
     seats: Vec<Seat<T>>,
+    most: usize,
     taken: usize,
-    /// Seats from here on were never taken.
-    reached: usize,
     /// For each seat. Apart, since the table is walked each tick and these are needed once in an hour.
     torn: Vec<Torn>,
     counts: PumpCounts,
@@ -88,10 +88,10 @@ impl<T> Pump<T> {
     #[must_use]
     pub fn new(seats: usize) -> Self {
         Self {
-            seats: (0..seats).map(|_| Seat { generation: 0, viewer: None }).collect(),
+            seats: Vec::with_capacity(seats),
+            most: seats,
             taken: 0,
-            reached: 0,
-            torn: (0..seats).map(|_| Torn::new()).collect(),
+            torn: Vec::with_capacity(seats),
             counts: PumpCounts::default(),
             burst: BURST_ALL,
             scratch: heapless::Vec::new(),
@@ -101,9 +101,14 @@ impl<T> Pump<T> {
     /// Takes over a socket whose reply head is written: from now on it gets `feed`. Gives the number that
     /// [`Pump::hung_up`] knows it by.
     pub fn adopt(&mut self, socket: OwnedFd, feed: Feed, ticket: T, now: Duration) -> Result<u64, Full> {
-        let Some(index) = self.seats.iter().position(|s| s.viewer.is_none()) else {
+        let index = self.seats.iter().position(|s| s.viewer.is_none()).unwrap_or(self.seats.len());
+        if index >= self.most {
             return Err(Full(socket));
-        };
+        }
+        if index == self.seats.len() {
+            self.seats.push(Seat { generation: 0, viewer: None });
+            self.torn.push(Torn::new());
+        }
         if let Err(e) = prepare(socket.as_fd()) {
             log::debug!("a viewer's socket: {e}"); // it works without, only not as well
         }
@@ -111,7 +116,6 @@ impl<T> Pump<T> {
         seat.generation = (seat.generation + 1) & 0x00ff_ffff;
         seat.viewer = Some((Viewer::new(socket, feed, now), ticket));
         self.taken += 1;
-        self.reached = self.reached.max(index + 1);
         let number = number(index, seat.generation);
         self.turn(index, now); // its first bytes need not wait for the tick
         Ok(number)
@@ -157,7 +161,7 @@ impl<T> Pump<T> {
     /// Sends everybody what there is.
     pub fn tick(&mut self, now: Duration) {
         self.burst = BURST_ALL;
-        for index in 0..self.reached {
+        for index in 0..self.seats.len() {
             self.turn(index, now);
         }
     }
