@@ -296,7 +296,7 @@ mod tests {
             let (mut quick, mut whole) = (Track::default(), Track::default());
             let tables = Tables::default();
             for track in [&mut quick, &mut whole] {
-                track.follow(&programme(Codec::H264));
+                track.follow(&programme(Codec::H264), |_| false);
             }
             let mut counters = [0_u8; 4];
             for (i, (skipped, mut bytes)) in packets.into_iter().enumerate() {
@@ -314,7 +314,7 @@ mod tests {
         #[test]
         fn packets_without_payload_do_not_count(before in 0..16_u8, fields in 1..4) {
             let mut track = Track::default();
-            track.follow(&programme(Codec::H264));
+            track.follow(&programme(Codec::H264), |_| false);
             let mut bytes = packet(AUDIO, before, &[], None);
             let mut observe = |bytes: &[u8; PACKET]| {
                 track.observe(Packet::new(bytes).unwrap(), 0, Duration::ZERO, &Tables::default());

@@ -41,12 +41,14 @@ struct Outlet {
 }
 
 /// Owns the way from the source to the rings.
+///
+/// Its tables have room for the largest mux. They are made where they stay: of what is moved every page is touched.
 pub struct OpenMux {
     line: Line,
-    filters: Demux,
+    filters: Box<Demux>,
     /// What the tables say.
-    pub services: Services,
-    outlets: Vec<Outlet, { demux::RINGS }>,
+    pub services: Box<Services>,
+    outlets: Box<Vec<Outlet, { demux::RINGS }>>,
     opened: Duration,
     /// When the PAT came last, or would have been missed first; and whether it is missed since.
     pat_at: Duration,
@@ -99,9 +101,9 @@ impl OpenMux {
     pub(super) fn open(url: &SourceUrl, now: Duration) -> Result<Self, SourceError> {
         Ok(Self {
             line: Line::open(url, now)?,
-            filters: Demux::default(),
-            services: Services::default(),
-            outlets: Vec::new(),
+            filters: Box::default(),
+            services: Box::default(),
+            outlets: Box::default(),
             opened: now,
             pat_at: now,
             pat_missed: false,
@@ -221,7 +223,7 @@ impl OpenMux {
 
     /// Ends all streams.
     pub(super) fn end(&self, why: Ended) {
-        for outlet in &self.outlets {
+        for outlet in self.outlets.iter() {
             outlet.feed.ring().borrow_mut().end(why);
         }
     }
@@ -288,7 +290,7 @@ impl OpenMux {
         let mut progress = Progress { changed: self.services.tell_time(now.boot), bytes: 0 };
         let broken = self.line.take_break();
         let in_place = self.only_outlet().is_some();
-        for outlet in &mut self.outlets {
+        for outlet in self.outlets.iter_mut() {
             let mut ring = outlet.feed.ring().borrow_mut();
             if broken {
                 ring.expect_break();
@@ -426,7 +428,7 @@ impl OpenMux {
     /// What the mux says of the service, and where it does not yet, what was known before.
     fn identity(&self, outlet: &Outlet) -> Identity {
         let before = outlet.identity.clone();
-        let Services { transport_stream_id, original_network_id, .. } = self.services;
+        let Services { transport_stream_id, original_network_id, .. } = *self.services;
         let has_pat = !self.services.all.is_empty();
         let before = Identity {
             transport_stream_id: if has_pat { transport_stream_id } else { before.transport_stream_id },

@@ -37,12 +37,12 @@ fn line() -> (UdpSocket, SourceUrl) {
 const ROOM: Capacity = Capacity { services: 4, events: 8, text_bytes: 512, bouquets: 2 };
 
 fuzz_target!(|bytes: &[u8]| {
-    let mut guide = Epg::new(ROOM, Unmarked::Iso6937);
     LINE.with_borrow(|(socket, url)| run(Input::new(bytes), socket, url));
 });
 
 fn run(mut input: Input<'_>, socket: &UdpSocket, url: &SourceUrl) {
     let mut tuners = Tuners::new([url.clone()]).expect("there is memory for tuners");
+    let mut guide = Epg::new(ROOM, Unmarked::Iso6937);
     let mut boot = Duration::from_secs(100);
     tuners.survey(boot);
     let Some(id) = tuners.open_ids().next() else { return };
