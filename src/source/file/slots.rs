@@ -70,18 +70,22 @@ impl Slots {
     /// Where the first run of sync bytes begins, of any stride, which holds from then on; `None` where the first
     /// mebibyte has none.
     pub(super) fn find_start(&mut self, length: u64) -> io::Result<Option<u64>> {
-        let wanted = length.min(HEAD + RUN_BYTES as u64);
-        let mut head = vec![0; usize::try_from(wanted).unwrap_or_default()];
-        self.file.read_exact_at(&mut head, 0)?;
-        let is_last = wanted == length;
-        let places = (0..head.len()).flat_map(|at| STRIDES.map(|stride| (at, stride)));
-        let found = places
-            .filter(|(at, _)| head[*at] == SYNC)
-            .find(|&(at, stride)| begins_run(&head[at..], stride, is_last) == Some(true));
-        Ok(found.and_then(|(at, stride)| {
-            self.stride = stride;
-            u64::try_from(at).ok().filter(|at| *at < HEAD)
-        }))
+        // Nearly all files begin with a packet.
+        for within in [RUN_BYTES as u64, HEAD] {
+            let wanted = length.min(within + RUN_BYTES as u64);
+            let mut head = vec![0; usize::try_from(wanted).unwrap_or_default()];
+            self.file.read_exact_at(&mut head, 0)?;
+            let is_last = wanted == length;
+            let places = (0..head.len()).flat_map(|at| STRIDES.map(|stride| (at, stride)));
+            let found = places
+                .filter(|(at, _)| head[*at] == SYNC)
+                .find(|&(at, stride)| begins_run(&head[at..], stride, is_last) == Some(true));
+            if let Some((at, stride)) = found.filter(|(at, _)| (*at as u64) < within) {
+                self.stride = stride;
+                return Ok(u64::try_from(at).ok());
+            }
+        }
+        Ok(None)
     }
 
     /// Bytes from one packet to the next.
