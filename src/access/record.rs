@@ -165,7 +165,7 @@ mod tests {
         for end in 0..record.len() {
             assert_eq!(read(&record[..end]).err(), Some(RecordError::Damaged), "{end}");
         }
-        assert_eq!(read(&[record.clone(), vec![0]].concat()).err(), Some(RecordError::Damaged));
+        assert_eq!(read(&[record, vec![0]].concat()).err(), Some(RecordError::Damaged));
         assert_eq!(read(&[3, 1, 2]).err(), Some(RecordError::Newer(3)));
         assert_eq!(read(&[0, 1, 2]).err(), Some(RecordError::Damaged));
     }

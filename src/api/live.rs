@@ -93,7 +93,7 @@ async fn refuse<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     let asked = renamed.wanted.name.as_ref().map_or("", |name| name.as_str());
     let number = renamed.wanted.number;
     let answer = Answer { error: &sentence, number, name: renamed.name.as_str(), asked };
-    let mut body = [0; 2048];
+    let mut body = vec![0; 2048];
     let length = serde_json_core::to_slice(&answer, &mut body).unwrap_or(0);
     exchange.reply(Status::Conflict, "application/json", &body[..length]).await.map(Next::after)
 }

@@ -205,22 +205,23 @@ async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
         let sentence = "a page of another site cannot ask for that";
         return exchange.refuse(Status::Forbidden, sentence).await.map(Next::after);
     }
+    // What is asked for now and then is boxed, for the future of every connection to stay small.
     let going_on = match found.route {
         Route::Live => return live::answer(stb, &visit, exchange).await,
         Route::Box => introduce(exchange).await,
         Route::Channels => channels::answer(stb, &visit, exchange).await,
         Route::Epg => epg::answer(stb, &visit, exchange).await,
         Route::Playlist => playlist::answer(stb, &visit, exchange).await,
-        Route::Session => session::answer(stb, &visit, exchange).await,
-        Route::HandOver => session::hand_over(stb, &visit, exchange).await,
-        Route::Redeem => session::redeem(stb, &visit, exchange).await,
-        Route::Terminals => terminals::answer(stb, &visit, exchange).await,
-        Route::RevokeAll => terminals::revoke_all(stb, &visit, exchange).await,
-        Route::Terminal => terminals::change(stb, &visit, exchange).await,
-        Route::Links => terminals::link(stb, &visit, exchange).await,
-        Route::PairHello => pair::hello(stb, &visit, exchange).await,
-        Route::PairShare => pair::share(stb, &visit, exchange).await,
-        Route::PairFinish => pair::finish(stb, &visit, exchange).await,
+        Route::Session => Box::pin(session::answer(stb, &visit, exchange)).await,
+        Route::HandOver => Box::pin(session::hand_over(stb, &visit, exchange)).await,
+        Route::Redeem => Box::pin(session::redeem(stb, &visit, exchange)).await,
+        Route::Terminals => Box::pin(terminals::answer(stb, &visit, exchange)).await,
+        Route::RevokeAll => Box::pin(terminals::revoke_all(stb, &visit, exchange)).await,
+        Route::Terminal => Box::pin(terminals::change(stb, &visit, exchange)).await,
+        Route::Links => Box::pin(terminals::link(stb, &visit, exchange)).await,
+        Route::PairHello => Box::pin(pair::hello(stb, &visit, exchange)).await,
+        Route::PairShare => Box::pin(pair::share(stb, &visit, exchange)).await,
+        Route::PairFinish => Box::pin(pair::finish(stb, &visit, exchange)).await,
     };
     going_on.map(Next::after)
 }

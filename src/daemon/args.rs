@@ -92,13 +92,13 @@ pub(super) enum Command {
     Version,
     /// Be the process that writes state.
     HelperStore,
-    Run(Settings),
-    Ask(Question),
+    Run(Box<Settings>),
+    Ask(Box<Question>),
 }
 
 impl Command {
     fn of(question: Option<Question>) -> Self {
-        question.map_or(Self::Help, Self::Ask)
+        question.map_or(Self::Help, |question| Self::Ask(question.into()))
     }
 }
 
@@ -133,7 +133,7 @@ fn run(parser: &mut lexopt::Parser) -> Result<Command, String> {
             other => return Err(other.unexpected().to_string()),
         }
     }
-    Ok(Command::Run(settings))
+    Ok(Command::Run(settings.into()))
 }
 
 pub(super) fn value(parser: &mut lexopt::Parser) -> Result<String, String> {

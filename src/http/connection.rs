@@ -136,22 +136,19 @@ pub struct Exchange<'c, S> {
     connection: &'c mut Connection<S>,
     asked: Asked,
     /// Fields for the reply beside those that every reply has.
-    fields: heapless::String<FIELDS>,
+    fields: String,
 }
-
-/// Bytes of the fields that a route adds to its reply: a cookie and a challenge.
-const FIELDS: usize = 384;
 
 impl<'c, S: Read<Error = io::Error> + Write<Error = io::Error>> Exchange<'c, S> {
     /// The turn of what was `asked`.
     pub fn new(connection: &'c mut Connection<S>, asked: Asked) -> Self {
-        Self { connection, asked, fields: heapless::String::new() }
+        Self { connection, asked, fields: String::new() }
     }
 
     /// Adds a field to the reply. Its value is the box's own words: no text from outside.
     pub fn add(&mut self, name: &str, value: std::fmt::Arguments<'_>) {
         let written = writeln!(self.fields, "{name}: {value}\r").is_ok();
-        debug_assert!(written, "the fields that a route adds are below {FIELDS} bytes");
+        debug_assert!(written, "a String takes all");
     }
 
     /// A short reply, whole. Says whether the connection goes on.
@@ -173,7 +170,7 @@ impl<'c, S: Read<Error = io::Error> + Write<Error = io::Error>> Exchange<'c, S> 
         struct Refusal<'a> {
             error: &'a str,
         }
-        let mut body = [0; 1024];
+        let mut body = vec![0; 1024]; // in no future, where every connection would have it
         let length = serde_json_core::to_slice(&Refusal { error: sentence }, &mut body).unwrap_or(0);
         self.reply(status, "application/json", &body[..length]).await
     }

@@ -11,10 +11,13 @@ use crate::board;
 /// Events that a peer may be behind; with one more it is dropped, since it would miss one.
 const BEHIND: usize = 32;
 
+/// What it may see, and its line.
+type Listener = (Right, Sender<Rc<[u8]>>);
+
 /// Everybody who listens.
 #[derive(Default)]
 pub struct Hub {
-    listeners: RefCell<heapless::Vec<(Right, Sender<Rc<[u8]>>), { board::LOCAL_PEERS }>>,
+    listeners: RefCell<heapless::Vec<Listener, { board::LOCAL_PEERS }>>,
 }
 
 impl Hub {

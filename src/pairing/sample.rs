@@ -11,19 +11,20 @@ use super::*;
 use crate::handshake::{Hello, Invitation, PinTerminal, QrTerminal, Transcript};
 
 /// Runs `work` and what `executor` has, on one thread, as the box does.
-pub(super) fn run<'a, T>(
+pub(super) fn run<'a, T: 'a>(
     reactor: &Rc<Reactor>,
     executor: &LocalExecutor<'a>,
-    work: impl Future<Output = T>,
+    work: impl Future<Output = T> + 'a,
 ) -> T {
-    let result = Cell::new(None);
-    let own = LocalExecutor::new();
-    own.spawn(async { result.set(Some(work.await)) }).detach();
+    let work = executor.spawn(work);
+    let clock = Rc::clone(reactor);
+    let late = executor.spawn(async move { clock.sleep(Duration::from_secs(60)).await });
     loop {
-        while own.try_tick() || executor.try_tick() {}
-        if let Some(result) = result.take() {
-            return result;
+        while executor.try_tick() {}
+        if work.is_finished() {
+            return smol::block_on(work); // goes on with its panic, if it had one
         }
+        assert!(!late.is_finished(), "it does not end");
         reactor.wait(false, |_| ()).unwrap();
     }
 }

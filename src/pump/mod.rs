@@ -151,7 +151,7 @@ impl<T> Pump<T> {
 
     /// Ends the streams whose ticket `is_over`.
     pub fn put_out(&mut self, is_over: impl Fn(&T) -> bool) {
-        for index in 0..self.reached {
+        for index in 0..self.seats.len() {
             if self.seats[index].viewer.as_ref().is_some_and(|(_, ticket)| is_over(ticket)) {
                 self.leave(index, Left::PutOut);
             }

@@ -372,7 +372,7 @@ impl Tuners {
             SourceUrl::File(_) => Duration::MAX, // a file does not change, and opening it reads much of it
             SourceUrl::Udp(_) | SourceUrl::Rtp(_) => Duration::from_millis(board::SURVEY_EVERY_MS),
         };
-        mux.error = error.or(mux.error.take()); // that of before, too, where it was not seen to work since
+        mux.error = error.or_else(|| mux.error.take()); // that of before, too, where it was not seen to work since
         let wait = if complete && mux.error.is_none() { again } else { RETRY };
         mux.survey_at = now.saturating_add(wait);
         self.note_change(i);

@@ -242,7 +242,7 @@ impl OpenMux {
 
     /// All that the mux promises of the guide was heard since it was opened.
     pub(super) fn has_guide(&self, epg: &Epg) -> bool {
-        let Services { original_network_id, transport_stream_id, .. } = self.services;
+        let Services { original_network_id, transport_stream_id, .. } = *self.services;
         let promised = |s: &&Service| s.info.as_ref().is_some_and(|info| info.has_schedule);
         let known = |s: &Service| {
             let service = ServiceTriple { original_network_id, transport_stream_id, service_id: s.id };

@@ -41,7 +41,7 @@ fn viewers_outlast_links_that_go_away_and_come_back() {
         println!("skipped: only root can make a network namespace");
         return;
     }
-    let cable = match Cable::new() {
+    let cable = match Cable::make() {
         Ok(cable) => cable,
         Err(why) => {
             println!("skipped: {why}");
@@ -226,7 +226,7 @@ struct Cable {
 }
 
 impl Cable {
-    fn new() -> Result<Made, String> {
+    fn make() -> Result<Made, String> {
         let [near, far] = ["near", "far"].map(|end| format!("stbcast-{end}-{}", std::process::id()));
         let made = Made(Self { near, far });
         ip(&["netns", "add", &made.near])?;
