@@ -118,7 +118,7 @@ fn steady_streaming_allocates_nothing() {
         ask("{\"cmd\":\"channels\",\"all\":true}").ok().filter(|lines| lines.len() > services.len() + 1)
     });
     let links: Vec<String> = (0..CLIENTS).map(|client| link(&state, 1 + client % 5)).collect();
-    let written = ["keys.a", "channels.a"].map(|slot| state.join(slot));
+    let written = ["identity.a", "channels.a"].map(|slot| state.join(slot));
     wait_for("the state to be written", || written.iter().all(|path| path.exists()).then_some(()));
 
     let done = AtomicBool::new(false);

@@ -41,7 +41,7 @@ fn the_box_streams_on_one_thread_and_its_helper_goes() {
             assert_eq!(threads(stb.pid()), 1);
         }
     }
-    let written = ["keys.a", "channels.a"].map(|slot| stb.dir.state().join(slot));
+    let written = ["identity.a", "channels.a"].map(|slot| stb.dir.state().join(slot));
     wait_for("the state to be written", || written.iter().all(|path| path.exists()).then_some(()));
     wait_for("the helper to go", || children(stb.pid()).is_empty().then_some(()));
     assert_eq!(threads(stb.pid()), 1);
