@@ -54,6 +54,11 @@ const KEYS: &[(&str, &str, &str)] = &[
         "Whose word changes a channel's number when the configuration names none: `vendor`, `import` or `scan`.",
     ),
     (
+        "lan_interfaces",
+        "&str",
+        "Interfaces of the LAN, with commas between: only who is on their links comes in by plain HTTP; empty: all.",
+    ),
+    (
         "iptv_interface",
         "&str",
         "Interface on which imported lists may name multicast groups; empty: the kernel's choice.",

@@ -32,3 +32,5 @@ mod run;
 mod seam;
 #[path = "peers/stage.rs"]
 mod stage;
+#[path = "peers/wall.rs"]
+mod wall;

@@ -41,6 +41,9 @@ run starts the box, in the foreground. It ends on SIGTERM or Ctrl-C.
                    the same, from the programme database of the box's maker
   --iptv-interface NAME
                    the network interface of the groups that lists name
+  --lan-interface NAME
+                   an interface of the LAN; may be repeated. Only who is on
+                   its link comes in. Without one, all interfaces count.
   --authority WHO  whose word changes the number a channel has: vendor (the
                    vendor's lists), import (the imported lists) or scan (the
                    networks' numbers); the others add at free numbers

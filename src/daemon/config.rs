@@ -27,6 +27,7 @@ pub(super) struct Settings {
     pub(super) names: Vec<String>,
     pub(super) log: Option<LevelFilter>,
     pub(super) clock: Option<ClockSource>,
+    pub(super) lan_interfaces: Vec<String>,
 }
 
 /// Why a setting is refused.
@@ -116,6 +117,9 @@ impl Settings {
                 self.log = Some(value.parse().map_err(|_| SettingError::LogLevel(value.into()))?);
                 Ok(())
             }
+            "lan-interface" => {
+                push(&mut self.lan_interfaces, value.into(), "lan-interface", LAN_INTERFACES_MAX)
+            }
             "clock" => {
                 let clock = ClockSource::named(value).ok_or_else(|| SettingError::Clock(value.into()))?;
                 self.clock = Some(clock);
@@ -162,6 +166,15 @@ impl Settings {
         Err(SettingError::Interface(name.into(), names.unwrap_or_else(|e| e.to_string())))
     }
 
+    /// The interfaces of the LAN: those that are configured, else the board's; none: all.
+    pub(super) fn lan_interfaces(&self) -> Vec<String> {
+        let board = board::LAN_INTERFACES.split(',').map(str::trim).filter(|name| !name.is_empty());
+        match &self.lan_interfaces[..] {
+            [] => board.map(Into::into).collect(),
+            configured => configured.to_vec(),
+        }
+    }
+
     /// Where state is kept.
     pub(super) fn state(&self) -> PathBuf {
         self.state.clone().unwrap_or_else(|| board::STATE_PATH.into())
@@ -174,6 +187,7 @@ pub(super) const KEYS: &[&str] = &[
     "clock",
     "import",
     "iptv-interface",
+    "lan-interface",
     "listen",
     "log",
     "name",
@@ -186,6 +200,8 @@ pub(super) const KEYS: &[&str] = &[
 const SOURCE_MAX: usize = 512;
 /// Lists that are read at start: a receiver has a handful of bouquets.
 const IMPORTS_MAX: usize = 64;
+/// Interfaces of the LAN: a bridge, or its ports.
+const LAN_INTERFACES_MAX: usize = 8;
 /// Names of its own that a box can have.
 const NAMES_MAX: usize = 16;
 

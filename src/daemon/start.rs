@@ -24,6 +24,7 @@ use crate::channel::ChannelTable;
 use crate::guide::{Capacity, Epg};
 use crate::http::seats::Seats;
 use crate::http::server::{self, Heads};
+use crate::http::wall::Wall;
 use crate::local::hub::Hub;
 use crate::local::server::{self as local, Groups};
 use crate::pairing::Pairing;
@@ -76,7 +77,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
         log::info!("serving on http://{address}/");
     }
     let executor = Rc::new(LocalExecutor::new());
-    serve_http(&stb, &executor, listeners);
+    serve_http(&stb, &executor, listeners, settings.lan_interfaces());
     let desk = Desk::new(Rc::clone(&stb), Rc::clone(&hub), addresses, sys::clock::boot());
     serve_local(&stb.reactor, &executor, (local_listener, groups), Rc::new(desk));
     let tending = Rc::clone(&stb);
@@ -214,16 +215,21 @@ fn boot_number() -> u16 {
     hash.as_ref().first_chunk().map_or(0, |bytes| u16::from_le_bytes(*bytes))
 }
 
-fn serve_http(stb: &Rc<SetTopBox>, executor: &Rc<LocalExecutor<'static>>, listeners: Vec<OwnedFd>) {
+fn serve_http(
+    stb: &Rc<SetTopBox>,
+    executor: &Rc<LocalExecutor<'static>>,
+    listeners: Vec<OwnedFd>,
+    lan: Vec<String>,
+) {
     let seats = Seats::new(board::CONNECTIONS, board::CONNECTIONS_PER_SOURCE);
     let heads = Heads::new(board::HEADS);
+    let wall = Rc::new(Wall::new(lan));
     for listener in listeners {
         let (stb, spawner) = (Rc::clone(stb), Rc::clone(executor));
         let accepting = server::accept_all(
             listener,
             Rc::clone(&stb.reactor),
-            Rc::clone(&seats),
-            Rc::clone(&heads),
+            (Rc::clone(&wall), Rc::clone(&seats), Rc::clone(&heads)),
             move |accepted| spawner.spawn(api::serve(Rc::clone(&stb), accepted)).detach(),
         );
         executor.spawn(report("HTTP server", accepting)).detach();

@@ -9,6 +9,7 @@ pub mod request;
 pub mod seats;
 pub mod server;
 pub mod status;
+pub mod wall;
 
 pub use body::Body;
 pub use connection::{Connection, Exchange};

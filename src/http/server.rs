@@ -15,6 +15,7 @@ use smol::lock::{Semaphore, SemaphoreGuardArc};
 
 use super::connection::HeadBuffer;
 use super::seats::{NoSeat, Seat, Seats};
+use super::wall::Wall;
 use crate::reactor::{Io, Reactor};
 
 /// After an accept that failed for want of something, the next try waits.
@@ -98,12 +99,12 @@ pub fn bound_to(listener: BorrowedFd<'_>) -> io::Result<SocketAddr> {
     to_std(&address).ok_or_else(|| io::ErrorKind::Unsupported.into())
 }
 
-/// Accepts for ever and hands every connection that has a seat to `found`; the others are told why not.
+/// Accepts for ever and hands every connection that the wall admits and that has a seat to `found`. Who has no seat is
+/// told why not.
 pub async fn accept_all(
     listener: OwnedFd,
     reactor: Rc<Reactor>,
-    seats: Rc<Seats>,
-    heads: Rc<Heads>,
+    (wall, seats, heads): (Rc<Wall>, Rc<Seats>, Rc<Heads>),
     mut found: impl FnMut(Accepted),
 ) -> io::Result<()> {
     let listener = Io::new(&reactor, listener)?;
@@ -118,6 +119,9 @@ pub async fn accept_all(
                 continue;
             }
         };
+        if !wall.admits(peer, local) {
+            continue; // without a word: who is not at home learns nothing
+        }
         match seats.take(peer) {
             Ok(seat) => match Io::new(&reactor, stream) {
                 Ok(stream) => found(Accepted { stream, local, peer, seat, head }),

@@ -26,15 +26,47 @@ pub fn accept(listener: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// The addresses of this machine's interfaces.
-pub fn own_addresses() -> Vec<IpAddr> {
-    let all = nix::ifaddrs::getifaddrs().into_iter().flatten();
-    all.filter_map(|interface| {
-        let address = interface.address?;
+/// An address of this machine with its network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// The interface that has it.
+    pub interface: String,
+    /// The machine's own address in it.
+    pub address: IpAddr,
+    /// The bits that all addresses on the link share.
+    pub mask: IpAddr,
+}
+
+impl Network {
+    /// `ip` is on the link.
+    #[must_use]
+    pub fn holds(&self, ip: IpAddr) -> bool {
+        match (ip, self.address, self.mask) {
+            (IpAddr::V4(ip), IpAddr::V4(own), IpAddr::V4(mask)) => ip & mask == own & mask,
+            (IpAddr::V6(ip), IpAddr::V6(own), IpAddr::V6(mask)) => ip & mask == own & mask,
+            _ => false,
+        }
+    }
+}
+
+/// The networks that this machine is on.
+#[must_use]
+pub fn networks() -> Vec<Network> {
+    let ip = |address: Option<nix::sys::socket::SockaddrStorage>| {
+        let address = address?;
         let v4 = address.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
         v4.or_else(|| address.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip())))
+    };
+    let all = nix::ifaddrs::getifaddrs().into_iter().flatten();
+    all.filter_map(|i| {
+        Some(Network { address: ip(i.address)?, mask: ip(i.netmask)?, interface: i.interface_name })
     })
     .collect()
+}
+
+/// The addresses of this machine's interfaces.
+pub fn own_addresses() -> Vec<IpAddr> {
+    networks().into_iter().map(|network| network.address).collect()
 }
 
 /// `ip` is an address of this machine.
