@@ -3,7 +3,7 @@
 mod support;
 
 use support::http::{Client, Viewer, get, request, token};
-use support::stb::{Stb, demo, wait_for};
+use support::stb::{Dir, Stb, demo, wait_for};
 
 fn demo_box() -> Stb {
     let stb = Stb::start(&[&format!("file:{}?loop&speed=2", demo().display())]);
@@ -151,5 +151,21 @@ fn a_link_that_cannot_be_is_refused_with_a_reason() {
         let said = String::from_utf8_lossy(&out.stderr);
         assert_eq!(out.status.code(), Some(1), "{words:?}: {said}");
         assert!(said.contains(part) && out.stdout.is_empty(), "{words:?}: {said}");
+    }
+}
+
+#[test]
+fn the_log_tells_nobody_what_is_watched() {
+    let source = format!("file:{}?loop&speed=2", demo().display());
+    let mut stb = Stb::start_in(Dir::new(), &[&source], &["--log", "info"]);
+    stb.wait_channels(4);
+    let link = stb.channel(1);
+    Viewer::open(&link).watch(1880);
+    assert_eq!(get(&link.replace("/live/1.ts", "/live/2.ts")).status, 403);
+    stb.stop();
+    let log = stb.log();
+    assert!(log.contains("serving on"), "the log is read: {log}");
+    for name in ["综合频道", "Télé", "channel", "live/"] {
+        assert!(!log.contains(name), "'{name}' is in the log: {log}");
     }
 }

@@ -61,7 +61,7 @@ impl ChannelTable {
         }
         let mut entry = self.entries.remove(at);
         self.make_way(number);
-        log::info!("channel {}: '{}' is now number {number}", entry.number, entry.name);
+        log::debug!("channel {}: '{}' is now number {number}", entry.number, entry.name);
         entry.number = number;
         self.insert(entry);
         self.dirty = true;
@@ -89,7 +89,7 @@ impl ChannelTable {
         let given = |n: u16| n == number || self.entries.iter().any(|e| e.lcn == Some(n));
         // There are far fewer entries than numbers, so one is free.
         entry.number = own.or_else(|| self.lowest_free(given)).unwrap_or(u16::MAX);
-        log::info!("channel {number}: '{}' is now number {}", entry.name, entry.number);
+        log::debug!("channel {number}: '{}' is now number {}", entry.name, entry.number);
         self.insert(entry);
     }
 

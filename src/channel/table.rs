@@ -164,7 +164,7 @@ impl ChannelTable {
         let entry = &mut self.entries[at];
         if new != *entry {
             if new.name != entry.name {
-                log::info!("channel {}: '{}' is now '{}'", entry.number, entry.name, new.name);
+                log::debug!("channel {}: '{}' is now '{}'", entry.number, entry.name, new.name);
             }
             *entry = new;
             self.dirty = true;
@@ -193,7 +193,7 @@ impl ChannelTable {
         if let Some(claimed) = self.claim_on(source, service.id) {
             claimed.dress(&mut entry);
         }
-        log::info!("channel {number}: '{}'", entry.name);
+        log::debug!("channel {number}: '{}'", entry.name);
         self.insert(entry);
         self.bind(source, service.id);
         self.dirty = true;
