@@ -21,7 +21,7 @@
 //! | [`http`] | requests, replies, limits | routes |
 //! | [`api`] | routes and wording | keys, tuning |
 //! | [`pairing`] | the window in which a terminal is let in, attempts, public-key work | HTTP, JSON, who was let in |
-//! | [`access`] | keys, tokens, every check of a right | HTTP, streams |
+//! | [`access`] | the box's keys, who was let in, tokens, every check of a right | HTTP, streams |
 //! | [`channel`] | the channel table | who asks |
 //! | [`import`] | programme lists of other systems, as entries | the channel table, files |
 //! | [`tuner`] | open muxes, the pool of rings, leases | channels, people |
