@@ -6,7 +6,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use embedded_io_async::{Read, Write};
 use serde::{Deserialize, Serialize};
 
-use super::visit::{Visit, decoded, json, read_body, refuse, set_cookie};
+use super::visit::{Visit, decoded, forget_cookie, json, read_body, refuse, set_cookie};
 use super::{SetTopBox, reply};
 use crate::access::{CODE, CODE_TTL, Caller, NoCode, Refusal, Signed, TTL_MAX};
 use crate::handshake::{Nonce, PROOF};
@@ -48,7 +48,7 @@ pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>
 ) -> io::Result<bool> {
     match visit.request.method {
         Method::Post => sign_in(stb, visit, exchange).await,
-        Method::Delete => forget(exchange).await,
+        Method::Delete => forget(stb, visit, exchange).await,
         _ => who_am_i(stb, visit, exchange).await,
     }
 }
@@ -105,12 +105,17 @@ async fn introduce<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     json(exchange, &view).await
 }
 
-/// The browser's cookie is taken away. It needs no proof: nobody's but the asker's own goes.
+/// The browser's cookie is taken away, also one that is good no more.
 async fn forget<S: Read<Error = io::Error> + Write<Error = io::Error>>(
+    stb: &SetTopBox,
+    visit: &Visit<'_>,
     mut exchange: Exchange<'_, S>,
 ) -> io::Result<bool> {
-    exchange.add("Set-Cookie", format_args!("stb=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0"));
-    exchange.reply(Status::Ok, "application/json", b"{}").await
+    forget_cookie(&mut exchange, visit.door);
+    match visit.caller(stb).and_then(|caller| caller.may_speak_for_itself()) {
+        Ok(()) => exchange.reply(Status::Ok, "application/json", b"{}").await,
+        Err(why) => refuse(stb, exchange, &why).await,
+    }
 }
 
 /// `POST /api/v1/session/handover`: a one-use code for the caller's slot.

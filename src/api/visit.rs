@@ -104,11 +104,28 @@ pub(super) fn set_cookie<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     door: Door,
     cookie: &str,
 ) {
+    say_cookie(exchange, door, cookie, COOKIE_AGE);
+}
+
+/// Has the browser forget its cookie.
+pub(super) fn forget_cookie<S: Read<Error = io::Error> + Write<Error = io::Error>>(
+    exchange: &mut Exchange<'_, S>,
+    door: Door,
+) {
+    say_cookie(exchange, door, "", 0);
+}
+
+fn say_cookie<S: Read<Error = io::Error> + Write<Error = io::Error>>(
+    exchange: &mut Exchange<'_, S>,
+    door: Door,
+    cookie: &str,
+    age: u32,
+) {
     let secure = if door == Door::Tls { "; Secure" } else { "" };
     let name = cookie_name(door);
     exchange.add(
         "Set-Cookie",
-        format_args!("{name}={cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age={COOKIE_AGE}{secure}"),
+        format_args!("{name}={cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age={age}{secure}"),
     );
 }
 
