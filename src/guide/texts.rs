@@ -15,8 +15,9 @@ pub(super) struct Chain {
 
 /// All texts.
 pub(super) struct Texts {
-    /// Text, then the number of the next block.
-    blocks: Box<[[u8; BLOCK]]>,
+    /// Text, then the number of the next block. As bytes: pages of zeroed bytes come untouched from the kernel, those
+    /// of zeroed arrays are written.
+    memory: Box<[u8]>,
     /// The first of those that were used and are free.
     free: u32,
     /// Blocks behind this one were never used: memory that is not needed is not touched.
@@ -28,19 +29,19 @@ pub(super) struct Texts {
 impl Texts {
     /// Room for `bytes`, in whole blocks.
     pub(super) fn new(bytes: usize) -> Self {
-        let blocks = vec![[0; BLOCK]; (bytes / BLOCK).min(NONE as usize)].into();
-        Self { blocks, free: NONE, fresh: 0, used: 0 }
+        let memory = vec![0; (bytes / BLOCK).min(NONE as usize) * BLOCK].into();
+        Self { memory, free: NONE, fresh: 0, used: 0 }
     }
 
     /// Bytes in use, and bytes in all.
     pub(super) fn filled(&self) -> (usize, usize) {
-        (self.used * BLOCK, self.blocks.len() * BLOCK)
+        (self.used * BLOCK, self.blocks().len() * BLOCK)
     }
 
     /// Keeps `parts`, one behind the other; `None` where they do not fit.
     pub(super) fn keep(&mut self, parts: &[&str]) -> Option<Chain> {
         let length: usize = parts.iter().map(|part| part.len()).sum();
-        if self.blocks.len() - self.used < length.div_ceil(ROOM) {
+        if self.blocks().len() - self.used < length.div_ceil(ROOM) {
             return None;
         }
         let mut chain = Chain { first: NONE, bytes: u32::try_from(length).ok()? };
@@ -55,7 +56,7 @@ impl Texts {
                 }
                 last = block;
             }
-            self.blocks[last as usize][i % ROOM] = byte;
+            self.block_mut(last)[i % ROOM] = byte;
         }
         Some(chain)
     }
@@ -64,7 +65,7 @@ impl Texts {
     pub(super) fn read(&self, chain: Chain) -> impl Iterator<Item = u8> {
         let mut block = chain.first;
         (0..chain.bytes as usize).map(move |i| {
-            let byte = self.blocks[block as usize][i % ROOM];
+            let byte = self.blocks()[block as usize][i % ROOM];
             if i % ROOM == ROOM - 1 {
                 block = self.next(block);
             }
@@ -96,12 +97,20 @@ impl Texts {
         block
     }
 
+    fn blocks(&self) -> &[[u8; BLOCK]] {
+        self.memory.as_chunks().0
+    }
+
+    fn block_mut(&mut self, block: u32) -> &mut [u8; BLOCK] {
+        &mut self.memory.as_chunks_mut().0[block as usize]
+    }
+
     fn next(&self, block: u32) -> u32 {
-        self.blocks[block as usize].last_chunk().map_or(NONE, |next| u32::from_ne_bytes(*next))
+        self.blocks()[block as usize].last_chunk().map_or(NONE, |next| u32::from_ne_bytes(*next))
     }
 
     fn link(&mut self, block: u32, next: u32) {
-        self.blocks[block as usize][ROOM..].copy_from_slice(&next.to_ne_bytes());
+        self.block_mut(block)[ROOM..].copy_from_slice(&next.to_ne_bytes());
     }
 }
 
