@@ -67,7 +67,6 @@ fn identity() -> Identity {
 
 fn is_sound(ring: &ServiceRing, now: Duration) {
     assert!(ring.head().is_multiple_of(PACKET as u64) && ring.lag_limit() > 0);
-    let _counts = ring.counts();
     let Some(rap) = ring.start(now).or_else(|| ring.resume(0)) else { return };
     assert!(rap.position < ring.head());
     let mut bytes = heapless::Vec::new();
