@@ -1,12 +1,12 @@
 //! A client of HTTP on bare sockets, so that a request can be sent byte by byte, and wrong.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrStorage, connect, setsockopt, socket, sockopt,
+    AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, setsockopt, socket, sockopt,
 };
 
 /// Nothing in a test takes longer than this, on the slowest machine.
@@ -78,6 +78,16 @@ impl Client {
             socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).expect("a socket is made");
         // Before the connection is made: the window is agreed on then.
         setsockopt(&socket, sockopt::RcvBuf, &bytes).expect("SO_RCVBUF can be set");
+        connect(socket.as_raw_fd(), &SockaddrStorage::from(address)).expect("the box accepts");
+        Self::over(socket.into())
+    }
+
+    /// Connects from an address of this machine: all of 127.0.0.0/8 are.
+    pub fn connect_from(source: Ipv4Addr, address: SocketAddr) -> Self {
+        let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)
+            .expect("a socket is made");
+        bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::from((source, 0))))
+            .expect("the source is ours");
         connect(socket.as_raw_fd(), &SockaddrStorage::from(address)).expect("the box accepts");
         Self::over(socket.into())
     }

@@ -1,4 +1,5 @@
-//! What the integration tests share. Nothing here uses the crate's own parsers, so that it can judge them.
+//! What the integration tests share. Nothing here uses the crate's own parsers, so that it can judge them; only the
+//! terminal has the handshake's other end from the crate, which holds both ends to vectors.
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
@@ -12,4 +13,5 @@ pub mod rtp;
 pub mod sender;
 pub mod stb;
 pub mod tables;
+pub mod terminal;
 pub mod ts;
