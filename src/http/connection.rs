@@ -199,12 +199,12 @@ impl<'c, S: Read<Error = io::Error> + Write<Error = io::Error>> Exchange<'c, S> 
 }
 
 /// A reply head under way.
-struct Head(heapless::String<1024>);
+pub(super) struct Head(heapless::String<1024>);
 
 impl Head {
     /// With what every reply says: never cached, never guessed at, no link in a Referer, and nothing in it runs or is
     /// framed by another site's page.
-    fn new(status: Status, content_type: &str) -> Self {
+    pub(super) fn new(status: Status, content_type: &str) -> Self {
         let mut head = Self(heapless::String::new());
         head.line(format_args!("HTTP/1.1 {} {}", status.code(), status.phrase()));
         head.line(format_args!("Content-Type: {content_type}"));
@@ -216,7 +216,7 @@ impl Head {
         head
     }
 
-    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+    pub(super) fn line(&mut self, line: std::fmt::Arguments<'_>) {
         let written = writeln!(self.0, "{line}\r").is_ok();
         debug_assert!(written, "all our heads are below 1024 bytes");
     }
@@ -226,7 +226,7 @@ impl Head {
         debug_assert!(written, "all our heads are below 1024 bytes");
     }
 
-    fn finish(&mut self) -> &[u8] {
+    pub(super) fn finish(&mut self) -> &[u8] {
         self.line(format_args!(""));
         self.0.as_bytes()
     }

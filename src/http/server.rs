@@ -13,7 +13,8 @@ use nix::sys::socket::{
 };
 use smol::lock::{Semaphore, SemaphoreGuardArc};
 
-use super::connection::HeadBuffer;
+use super::Status;
+use super::connection::{Head, HeadBuffer};
 use super::seats::{NoSeat, Seat, Seats};
 use super::wall::Wall;
 use crate::reactor::{Io, Reactor};
@@ -153,15 +154,43 @@ fn turn_away(stream: &OwnedFd, why: NoSeat) {
         NoSeat::SourceFull(n) => format!("your address has all {n} connections it may have"),
     };
     let body = format!("{{\"error\":\"{sentence}\"}}");
-    let reply = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         Retry-After: 10\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    );
+    let mut head = Head::new(Status::ServiceUnavailable, "application/json");
+    head.line(format_args!("Content-Length: {}", body.len()));
+    head.line(format_args!("Retry-After: 10"));
+    head.line(format_args!("Connection: close"));
+    let reply = [head.finish(), body.as_bytes()].concat();
     // Read what is there already: closing over unread data would reset the reply away.
     let mut unread = [0; 2048];
     let _request = nix::unistd::read(stream.as_fd(), &mut unread);
-    if let Err(e) = nix::unistd::write(stream.as_fd(), reply.as_bytes()) {
+    if let Err(e) = nix::unistd::write(stream.as_fd(), &reply) {
         log::debug!("a client left before it was told that all seats are taken: {e}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn who_is_turned_away_is_told_why_as_in_every_reply() {
+        let (mut client, server) = UnixStream::pair().unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        turn_away(&server.into(), NoSeat::SourceFull(24));
+        let mut reply = String::new();
+        client.read_to_string(&mut reply).unwrap();
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+        assert_eq!(body, "{\"error\":\"your address has all 24 connections it may have\"}");
+        for line in [
+            "HTTP/1.1 503 Service Unavailable",
+            "Cache-Control: no-store",
+            "X-Content-Type-Options: nosniff",
+            "Connection: close",
+            &format!("Content-Length: {}", body.len()),
+        ] {
+            assert!(head.lines().any(|l| l == line), "{line}: {head}");
+        }
     }
 }
