@@ -70,7 +70,7 @@ impl Visit<'_> {
     pub(super) fn is_from_own_page(&self) -> bool {
         let said = &self.request.said;
         let near = said.fetch_site.is_none_or(|site| site == "same-origin" || site == "none");
-        near && said.origin.is_none_or(|origin| self.is_own(origin))
+        !said.is_ambiguous && near && said.origin.is_none_or(|origin| self.is_own(origin))
     }
 
     /// `origin` is what this request's `Host` makes with its door's scheme; that the host is ours was checked before.
