@@ -40,7 +40,9 @@ use consent::Consent;
 pub use consent::{Ask, Dissent, PATIENCE, Policy};
 pub use source::Source;
 use window::Window;
-pub use window::{ATTEMPTS, AttemptId, Modes, OPEN_FOR, OpenError, Opening, Shown, Stay, Terms, Welcome};
+pub use window::{
+    ATTEMPTS, AttemptId, Modes, OPEN_FOR, OpenError, Opening, QR_ATTEMPTS, Shown, Stay, Terms, Welcome,
+};
 pub use work::{Busy, WAITING, WAITING_PER_SOURCE, Work};
 
 /// Has a record written to flash; completes when it is there.

@@ -163,10 +163,10 @@ fn of_two_phones_the_first_to_prove_is_let_in() {
 }
 
 #[test]
-fn four_try_at_once_and_nobody_keeps_a_place_for_long() {
+fn four_try_at_once_by_pin_and_nobody_keeps_a_place_for_long() {
     let mut window = Window::new(BOX, FINGERPRINT);
-    let shown = window.open(viewer(Modes::Qr), true, T(0)).unwrap();
-    let mut hello = |n, now| window.hello(source(n), Mode::Qr, SAID, now);
+    window.open(viewer(Modes::Both), true, T(0)).unwrap();
+    let mut hello = |n, now| window.hello(source(n), Mode::Pin, SAID, now);
     let mut latest = None;
     for second in 0..30 {
         for n in 1..=4 {
@@ -180,9 +180,28 @@ fn four_try_at_once_and_nobody_keeps_a_place_for_long() {
         assert!(hello(n, T(31)).is_ok());
     }
     assert_eq!(hello(9, T(59)).err(), Some(PairError::Busy));
+    assert!(window.begin_share(source(4), &latest.unwrap().attempt, T(59)).is_err(), "gave way");
+    assert!(window.begin_share(source(5), &mine.attempt, T(59)).is_ok());
+}
+
+#[test]
+fn strangers_keep_nobody_from_the_qr_code() {
+    let mut window = Window::new(BOX, FINGERPRINT);
+    let shown = window.open(viewer(Modes::Both), true, T(0)).unwrap();
+    for n in 1..=200 {
+        let _full = window.hello(source(n), Mode::Pin, SAID, T(1));
+        assert!(window.hello(source(n), Mode::Qr, SAID, T(1)).is_ok(), "{n}");
+    }
+    let mine = window.hello(source(201), Mode::Qr, SAID, T(2)).unwrap();
+    // Whoever was there before gives way before, and trying again makes nobody younger.
+    for n in (1..=200).rev().take(QR_ATTEMPTS - 1) {
+        assert!(window.hello(source(n), Mode::Qr, SAID, T(3)).is_ok(), "{n}");
+    }
+    for n in 202..=255 {
+        assert!(window.hello(source(n), Mode::Qr, SAID, T(3)).is_ok(), "{n}");
+    }
     let proof = qr_proof(&mine, SAID, shown.secret.as_ref().unwrap());
-    assert!(window.finish(source(4), &latest.unwrap().attempt, &proof, T(59)).is_err(), "gave way");
-    assert!(window.finish(source(5), &mine.attempt, &proof, T(59)).is_ok());
+    assert!(window.finish(source(201), &mine.attempt, &proof, T(3)).is_ok());
 }
 
 #[test]

@@ -15,9 +15,12 @@ use crate::sys::random;
 
 /// How long a window is open.
 pub const OPEN_FOR: Duration = Duration::from_secs(300);
-/// Attempts that may be under way, one per source.
+/// Attempts by PIN that may be under way, one per source.
 pub const ATTEMPTS: usize = 4;
-/// An attempt this old gives way to a new one when there is no room.
+/// Attempts by QR code that may be under way, one per source. There is always room for one more, so that strangers who
+/// never finish theirs do not keep the owner out: hers takes moments, and the oldest of so many gives way.
+pub const QR_ATTEMPTS: usize = 64;
+/// An attempt by PIN this old gives way to a new one when there is no room.
 const STALE: Duration = Duration::from_secs(30);
 
 /// The ways to pair that a window offers.
@@ -149,7 +152,8 @@ pub(super) struct Window {
 struct Open {
     terms: Terms,
     shown: Shown,
-    attempts: Vec<Attempt, ATTEMPTS>,
+    by_pin: Vec<Attempt, ATTEMPTS>,
+    by_qr: Vec<Attempt, QR_ATTEMPTS>,
 }
 
 struct Attempt {
@@ -205,7 +209,7 @@ impl Window {
             role: terms.role,
             ends: now + OPEN_FOR,
         };
-        self.open = Some(Open { terms, shown: shown.clone(), attempts: Vec::new() });
+        self.open = Some(Open { terms, shown: shown.clone(), by_pin: Vec::new(), by_qr: Vec::new() });
         Ok(shown)
     }
 
@@ -236,7 +240,7 @@ impl Window {
         })
     }
 
-    /// Begins an attempt of `source` in place of any it had.
+    /// Begins an attempt of `source` in place of the one it had in this mode.
     pub(super) fn hello(
         &mut self,
         source: Source,
@@ -271,7 +275,11 @@ impl Window {
             }
         };
         let attempt = AttemptId(drawn().map_err(PairError::no_entropy)?);
-        open.admit(Attempt { id: attempt, source, since: now, name, state }, now)?;
+        let new = Attempt { id: attempt, source, since: now, name, state };
+        match mode {
+            Mode::Qr => admit(&mut open.by_qr, new, Duration::ZERO),
+            Mode::Pin => admit(&mut open.by_pin, new, STALE),
+        }?;
         Ok(Welcome { attempt, nonce: box_nonce, role: open.terms.role, opening })
     }
 
@@ -284,7 +292,7 @@ impl Window {
     ) -> Result<Sharing, PairError> {
         let open = self.open.as_mut().filter(|open| now < open.shown.ends).ok_or(PairError::Closed)?;
         let pin = open.shown.pin.clone().ok_or(PairError::Closed)?;
-        let attempt = open.attempts.iter_mut().find(|a| a.is(source, id)).ok_or(PairError::Closed)?;
+        let attempt = open.by_pin.iter_mut().find(|a| a.is(source, id)).ok_or(PairError::Closed)?;
         let State::Pin { salt, transcript } = attempt.state else { return Err(PairError::Closed) };
         attempt.state = State::Sharing;
         Ok(Sharing { pin, salt, transcript })
@@ -298,15 +306,15 @@ impl Window {
         answered: PinBox,
     ) -> Result<(), PairError> {
         let open = self.open.as_mut().ok_or(PairError::Closed)?;
-        let attempt = open.attempts.iter_mut().find(|a| a.is(source, id)).ok_or(PairError::Closed)?;
+        let attempt = open.by_pin.iter_mut().find(|a| a.is(source, id)).ok_or(PairError::Closed)?;
         attempt.state = State::Confirming(answered);
         Ok(())
     }
 
-    /// Ends an attempt.
+    /// Ends an attempt by PIN.
     pub(super) fn end(&mut self, source: Source, id: &AttemptId) {
         if let Some(open) = &mut self.open {
-            open.attempts.retain(|a| !a.is(source, id));
+            open.by_pin.retain(|a| !a.is(source, id));
         }
     }
 
@@ -330,11 +338,13 @@ impl Window {
         now: Duration,
     ) -> Result<Proven, PairError> {
         let open = self.open.as_mut().filter(|open| now < open.shown.ends).ok_or(PairError::Closed)?;
-        let index = open.attempts.iter().position(|a| a.is(source, id)).ok_or(PairError::Closed)?;
-        if !matches!(open.attempts[index].state, State::Qr(_) | State::Confirming(_)) {
-            return Err(PairError::Closed);
-        }
-        let attempt = open.attempts.swap_remove(index);
+        let by_qr = open.by_qr.iter().position(|a| a.is(source, id)).map(|i| open.by_qr.swap_remove(i));
+        let attempt = by_qr.or_else(|| {
+            // While its share is being answered there is nothing to be finished, and nothing is lost.
+            let finishes = |a: &Attempt| a.is(source, id) && matches!(a.state, State::Confirming(_));
+            open.by_pin.iter().position(finishes).map(|i| open.by_pin.swap_remove(i))
+        });
+        let attempt = attempt.ok_or(PairError::Closed)?;
         let (mode, key) = match attempt.state {
             State::Qr(at_box) => (Mode::Qr, at_box.finish(proof)),
             State::Confirming(at_box) => (Mode::Pin, at_box.finish(proof)),
@@ -346,22 +356,23 @@ impl Window {
     }
 }
 
-impl Open {
-    /// Takes in `new` in place of its source's attempt, or of the oldest one that is stale.
-    fn admit(&mut self, new: Attempt, now: Duration) -> Result<(), PairError> {
-        let mut new = new;
-        if let Some(index) = self.attempts.iter().position(|a| a.source == new.source) {
-            new.since = self.attempts[index].since;
-            self.attempts[index] = new;
-            return Ok(());
-        }
-        if self.attempts.is_full() {
-            let stale = self.attempts.iter().enumerate().filter(|(_, a)| now >= a.since + STALE);
-            let oldest = stale.min_by_key(|(_, a)| a.since).map(|(index, _)| index);
-            self.attempts.swap_remove(oldest.ok_or(PairError::Busy)?);
-        }
-        self.attempts.push(new).map_err(|_| PairError::Busy)
+/// Takes in `new` in place of its source's attempt, or of the oldest one that is stale.
+fn admit<const N: usize>(
+    attempts: &mut Vec<Attempt, N>,
+    mut new: Attempt,
+    stale: Duration,
+) -> Result<(), PairError> {
+    if let Some(own) = attempts.iter_mut().find(|a| a.source == new.source) {
+        new.since = own.since;
+        *own = new;
+        return Ok(());
     }
+    if attempts.is_full() {
+        let stale = attempts.iter().enumerate().filter(|(_, a)| new.since >= a.since + stale);
+        let oldest = stale.min_by_key(|(_, a)| a.since).map(|(index, _)| index);
+        attempts.remove(oldest.ok_or(PairError::Busy)?);
+    }
+    attempts.push(new).map_err(|_| PairError::Busy)
 }
 
 impl Attempt {
