@@ -8,11 +8,11 @@ use heapless::String;
 use serde::{Deserialize, Serialize};
 
 use super::visit::{Visit, challenge, decoded, json, read_body, read_owned_body, set_cookie};
-use super::{NOTHING_HERE, SetTopBox, reply};
-use crate::access::{Brief, Enrolment, GuestTerms};
+use super::{NOTHING_HERE, SetTopBox};
+use crate::access::{Brief, EnrolError, Enrolment, GuestTerms};
 use crate::handshake::{Mode, Nonce, PROOF, SHARE};
 use crate::http::{Exchange, Status};
-use crate::pairing::{Admission, AttemptId, Opening, PairError};
+use crate::pairing::{Admission, AttemptId, Opening, PairError, Stay};
 
 #[derive(Deserialize)]
 struct Hello {
@@ -147,7 +147,10 @@ pub(super) async fn finish<S: Read<Error = io::Error> + Write<Error = io::Error>
     };
     let terminal = match stb.let_in(admission).await {
         Ok(terminal) => terminal,
-        Err((status, sentence)) => return exchange.refuse(status, &sentence).await,
+        Err(why) => {
+            stb.pairing.failed(why);
+            return refuse(stb, exchange, why).await;
+        }
     };
     let Brief { slot, generation, name, role, .. } = terminal;
     if let Ok(cookie) = stb.access.cookie((slot, generation), visit.door) {
@@ -158,20 +161,17 @@ pub(super) async fn finish<S: Read<Error = io::Error> + Write<Error = io::Error>
 
 impl SetTopBox {
     /// Enrols who has proven itself.
-    async fn let_in(&self, admission: Admission) -> Result<Brief, (Status, std::string::String)> {
+    async fn let_in(&self, admission: Admission) -> Result<Brief, PairError> {
         let Admission { name, role, key, guest } = admission;
-        let guest = match guest {
-            None => None,
-            Some(stay) => match self.access.wall_clock() {
-                Some(now) => {
-                    let until = (now + stay.lifetime).as_secs();
-                    Some(GuestTerms { channels: stay.channels, until })
-                }
-                None => return Err((Status::ServiceUnavailable, reply::NO_TIME.into())),
-            },
+        let terms = |Stay { channels, lifetime }| {
+            let now = self.access.wall_clock();
+            now.map(|now| GuestTerms { channels, until: (now + lifetime).as_secs() }).ok_or(PairError::NoTime)
         };
-        let enrolment = Enrolment { name, role, key, guest };
-        let terminal = self.access.enrol(enrolment).await.map_err(|why| reply::enrol_error(&why))?;
+        let enrolment = Enrolment { name, role, key, guest: guest.map(terms).transpose()? };
+        let terminal = self.access.enrol(enrolment).await.map_err(|why| match why {
+            EnrolError::Full => PairError::Full,
+            EnrolError::Flash(e) => PairError::NotKept(e.kind()),
+        })?;
         self.pairing.enrolled(terminal.slot, terminal.name.clone(), terminal.role);
         Ok(terminal)
     }
@@ -195,7 +195,12 @@ async fn refuse<S: Read<Error = io::Error> + Write<Error = io::Error>>(
         PairError::Proof => Status::Unauthorized,
         PairError::Exhausted => Status::TooManyRequests,
         PairError::Dissent(_) => Status::Forbidden,
-        PairError::Busy | PairError::NoEntropy(_) | PairError::NotCounted(_) => Status::ServiceUnavailable,
+        PairError::Full => Status::Conflict,
+        PairError::Busy
+        | PairError::NoEntropy(_)
+        | PairError::NotCounted(_)
+        | PairError::NotKept(_)
+        | PairError::NoTime => Status::ServiceUnavailable,
     };
     challenge(stb, &mut exchange, status);
     exchange.refuse(status, &why.to_string()).await

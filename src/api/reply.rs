@@ -32,7 +32,7 @@ pub(super) fn refusal(why: &Refusal) -> (Status, String) {
 }
 
 /// What a guest is told while the time cannot be trusted.
-pub(super) const NO_TIME: &str = "this box does not know the time yet, so no guest is let in";
+const NO_TIME: &str = "this box does not know the time yet, so no guest is let in";
 
 /// What the client is told while the kernel has no entropy.
 pub(super) const NO_RANDOMNESS: &str = "this box has no randomness yet; ask again in a moment";

@@ -61,7 +61,7 @@ fn follow(screen: &mut Conversation, yes: bool) -> Result<(), AskError> {
             },
             "pair-failed" if proven => {
                 let why = event.why.as_deref().unwrap_or_default();
-                return Err(AskError::Refused(format!("'{name}' was not let in: {why}")));
+                return Err(AskError::Refused(format!("who proved itself was not let in: {why}")));
             }
             "pair-failed" => println!("somebody tried: {}", event.why.as_deref().unwrap_or_default()),
             // Who has proven itself closes the window; whether it is let in comes next.

@@ -129,6 +129,12 @@ pub enum PairError {
     NotCounted(io::ErrorKind),
     /// The screen did not consent.
     Dissent(Dissent),
+    /// The table of terminals is full.
+    Full,
+    /// The terminal could not be kept on flash.
+    NotKept(io::ErrorKind),
+    /// A guest's end cannot be told, since the time is not known.
+    NoTime,
 }
 
 impl PairError {
@@ -151,6 +157,9 @@ impl PairError {
             Self::Dissent(Dissent::Denied) => "denied",
             Self::Dissent(Dissent::NoAnswer) => "no-answer",
             Self::Dissent(Dissent::NobodyThere) => "nobody-there",
+            Self::Full => "full",
+            Self::NotKept(_) => "not-kept",
+            Self::NoTime => "no-time",
         }
     }
 }
@@ -169,6 +178,9 @@ impl fmt::Display for PairError {
             Self::Dissent(Dissent::Denied) => "the box's screen said no",
             Self::Dissent(Dissent::NoAnswer) => "nobody answered at the box's screen",
             Self::Dissent(Dissent::NobodyThere) => "nobody is there to be asked at the box's screen",
+            Self::Full => "all places for terminals are taken",
+            Self::NotKept(_) => "the box cannot write its memory",
+            Self::NoTime => "this box does not know the time yet, so no guest is let in",
         })
     }
 }
