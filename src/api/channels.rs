@@ -168,8 +168,7 @@ pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>
     visit: &Visit<'_>,
     mut exchange: Exchange<'_, S>,
 ) -> io::Result<bool> {
-    let caller = visit.identify(stb, &mut exchange);
-    let caller = match caller.and_then(|caller| caller.may_list().map(|()| caller)) {
+    let caller = match visit.identify(stb, &mut exchange, Caller::may_list) {
         Ok(caller) => caller,
         Err(why) => return refuse(stb, exchange, &why).await,
     };

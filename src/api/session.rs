@@ -58,8 +58,7 @@ async fn who_am_i<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     visit: &Visit<'_>,
     mut exchange: Exchange<'_, S>,
 ) -> io::Result<bool> {
-    let caller = visit.identify(stb, &mut exchange);
-    match caller.and_then(|caller| caller.may_speak_for_itself().map(|()| caller)) {
+    match visit.identify(stb, &mut exchange, Caller::may_speak_for_itself) {
         Ok(caller) => introduce(stb, &caller, None, exchange).await,
         Err(why) => refuse(stb, exchange, &why).await,
     }
@@ -124,8 +123,7 @@ pub(super) async fn hand_over<S: Read<Error = io::Error> + Write<Error = io::Err
     visit: &Visit<'_>,
     mut exchange: Exchange<'_, S>,
 ) -> io::Result<bool> {
-    let caller = visit.identify(stb, &mut exchange);
-    let caller = match caller.and_then(|caller| caller.may_speak_for_itself().map(|()| caller)) {
+    let caller = match visit.identify(stb, &mut exchange, Caller::may_speak_for_itself) {
         Ok(caller) => caller,
         Err(why) => return refuse(stb, exchange, &why).await,
     };

@@ -89,8 +89,7 @@ pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>
     visit: &Visit<'_>,
     mut exchange: Exchange<'_, S>,
 ) -> io::Result<bool> {
-    let caller = visit.identify(stb, &mut exchange);
-    match caller.and_then(|caller| caller.may_manage().map(|()| caller)) {
+    match visit.identify(stb, &mut exchange, Caller::may_manage) {
         Err(why) => refuse(stb, exchange, &why).await,
         Ok(_) if visit.request.method == Method::Post => add_player(stb, visit, exchange).await,
         Ok(caller) => list(stb, &caller, exchange).await,
@@ -176,7 +175,7 @@ pub(super) async fn change<S: Read<Error = io::Error> + Write<Error = io::Error>
     if visit.request.method == Method::Delete {
         return done(exchange, stb.access.revoke(slot).await).await;
     }
-    let _renewed = visit.identify(stb, &mut exchange);
+    let _renewed = visit.identify(stb, &mut exchange, |_| Ok(()));
     let Some(wish) = read_owned_body::<NewName>(&visit.request) else {
         return exchange.refuse(Status::BadRequest, "the body is to be {\"name\":\"…\"}").await;
     };
@@ -207,8 +206,7 @@ pub(super) async fn link<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     visit: &Visit<'_>,
     mut exchange: Exchange<'_, S>,
 ) -> io::Result<bool> {
-    let caller = visit.identify(stb, &mut exchange);
-    let caller = match caller.and_then(|caller| caller.may_hand_out().map(|()| caller)) {
+    let caller = match visit.identify(stb, &mut exchange, Caller::may_hand_out) {
         Ok(caller) => caller,
         Err(why) => return refuse(stb, exchange, &why).await,
     };

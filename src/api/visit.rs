@@ -31,16 +31,18 @@ pub(super) struct Visit<'v> {
 }
 
 impl Visit<'_> {
-    /// Who asks. A browser that is known by its cookie gets it anew with the reply.
+    /// Who asks, if it `may`. A browser that is known by its cookie gets it anew with the reply.
     pub(super) fn identify<S: Read<Error = io::Error> + Write<Error = io::Error>>(
         &self,
         stb: &SetTopBox,
         exchange: &mut Exchange<'_, S>,
+        may: impl Fn(&Caller) -> Result<(), Refusal>,
     ) -> Result<Caller, Refusal> {
         let caller = self.caller(stb)?;
         if let Some(cookie) = stb.access.renewed_cookie(&caller, self.door) {
             set_cookie(exchange, self.door, &cookie);
         }
+        may(&caller)?;
         Ok(caller)
     }
 
