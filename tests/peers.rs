@@ -20,6 +20,8 @@ mod kinds;
 mod links;
 #[path = "peers/multicast.rs"]
 mod multicast;
+#[path = "peers/pairing.rs"]
+mod pairing;
 #[path = "peers/pause.rs"]
 mod pause;
 #[path = "peers/players.rs"]
