@@ -33,7 +33,7 @@ pub use caller::Caller;
 pub use handover::{CODE, CODE_TTL, NoCode};
 pub use identity::Identity;
 pub use keys::{BoxKeys, KeyError, Loaded};
-pub use people::{Brief, EnrolError, SECRETS};
+pub use people::{Brief, EnrolError, PutOut, SECRETS};
 pub use record::RecordError;
 pub use terminals::{Enrolment, GUEST_CHANNELS, GuestTerms, SLOTS, TerminalName};
 pub use token::{CONNECTIONS_MAX, MintError, Scope, TOKEN_CHARS, TTL_MAX, Terms, TokenText};
@@ -66,6 +66,8 @@ pub struct Access {
     flash: Rc<Writer>,
     /// This program stays: it writes its own formats.
     committed: Cell<bool>,
+    /// Who was put out and nobody was told yet.
+    put_out: Cell<PutOut>,
 }
 
 /// The way a request came in. What was made for one at home over plain HTTP is no good anywhere else.
@@ -147,6 +149,7 @@ impl Access {
             clock: WallClock::new(clock, floor),
             flash,
             committed: Cell::new(committed),
+            put_out: Cell::default(),
         })
     }
 

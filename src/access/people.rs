@@ -4,7 +4,7 @@ use std::io;
 
 use super::Access;
 use super::keys::commit_record;
-use super::terminals::{Enrolment, GuestTerms, TerminalName, Terminals};
+use super::terminals::{Enrolment, GuestTerms, SLOTS, TerminalName, Terminals};
 use crate::handshake::Role;
 use crate::store::Kind as Record;
 
@@ -27,6 +27,26 @@ pub struct Brief {
     /// When it was let in, in seconds since 1970, where that is known.
     pub paired: Option<u64>,
 }
+
+/// Who was put out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PutOut {
+    /// Everybody.
+    pub all: bool,
+    /// These, a bit each.
+    slots: u32,
+}
+
+impl PutOut {
+    const ALL: Self = Self { all: true, slots: 0 };
+
+    /// Single slots.
+    pub fn slots(self) -> impl Iterator<Item = u8> {
+        (0..32_u8).filter(move |slot| self.slots & 1 << slot != 0)
+    }
+}
+
+const _: () = assert!(SLOTS == u32::BITS as usize);
 
 /// Why nobody is let in.
 #[derive(Debug)]
@@ -93,14 +113,21 @@ impl Access {
             return Ok(false);
         }
         log::info!("terminal {slot} was put out");
+        self.put_out.update(|out| PutOut { slots: out.slots | 1 << slot, ..out });
         self.uses.borrow_mut().end(|account| account.slot == slot);
         self.handovers.borrow_mut().forget(Some(slot));
         self.save_terminals().await.map(|()| true)
     }
 
+    /// Who was put out since this was last asked.
+    pub fn take_put_out(&self) -> PutOut {
+        self.put_out.take()
+    }
+
     /// Puts all terminals out. The box stays who it is.
     pub async fn revoke_all(&self) -> io::Result<()> {
         log::info!("all terminals were put out");
+        self.put_out.set(PutOut::ALL);
         self.terminals.borrow_mut().revoke_all();
         self.uses.borrow_mut().end(|account| account.slot != super::BOX_SLOT);
         self.handovers.borrow_mut().forget(None);
@@ -111,6 +138,7 @@ impl Access {
     /// they are, and a new identity is made. Slots begin anew: nothing made under the old keys is proven by the new.
     pub async fn factory_reset(&self) -> io::Result<()> {
         log::info!("factory reset");
+        self.put_out.set(PutOut::ALL);
         self.uses.borrow_mut().end(|_| true);
         self.handovers.borrow_mut().forget(None);
         *self.terminals.borrow_mut() = Terminals::default();

@@ -1,5 +1,6 @@
 //! What happens in the box, as lines for who listens at the local socket.
 
+use crate::access::PutOut;
 use crate::local::hub::Hub;
 use crate::local::protocol::{EventLine, line, text, word};
 use crate::local::server::Right;
@@ -39,9 +40,12 @@ pub(super) fn tell(hub: &Hub, event: &PairEvent) -> usize {
     hub.tell(&line(&event), needs)
 }
 
-/// Tells that a terminal was put out.
-pub(super) fn revoked(hub: &Hub, slot: Option<u8>) {
-    hub.tell(&line(&EventLine { slot, ..named("revoked") }), Right::View);
+/// Tells who was put out; without a slot: everybody.
+pub(super) fn revoked(hub: &Hub, out: PutOut) {
+    let everybody = out.all.then_some(None);
+    for slot in everybody.into_iter().chain(out.slots().map(Some)) {
+        hub.tell(&line(&EventLine { slot, ..named("revoked") }), Right::View);
+    }
 }
 
 /// Tells how many watch.

@@ -69,6 +69,7 @@ pub(super) fn run(
             continue;
         }
         stb.end_what_is_over();
+        events::revoked(hub, stb.access.take_put_out());
         round.tell_viewers(stb, hub);
         if round.is_over(stb, writer) {
             return Ok(());

@@ -6,7 +6,6 @@ use qrcodegen_no_heap::{QrCode, QrCodeEcc, Version};
 use serde::Serialize;
 
 use super::desk::Desk;
-use super::events;
 use crate::access::TerminalName;
 use crate::api::TerminalView;
 use crate::handshake::{Invitation, Role};
@@ -98,13 +97,11 @@ impl Desk {
         if !revoked {
             return Err(no_terminal(slot));
         }
-        events::revoked(&self.hub, Some(slot));
         Ok(line(&Done::YES))
     }
 
     pub(super) async fn revoke_all(&self) -> Result<Vec<u8>, String> {
         self.stb.access.revoke_all().await.map_err(|e| e.to_string())?;
-        events::revoked(&self.hub, None);
         Ok(line(&Done::YES))
     }
 
@@ -123,7 +120,6 @@ impl Desk {
         let reset = self.stb.access.factory_reset().await;
         self.stb.pairing.renew(self.stb.access.fingerprint());
         reset.map_err(|e| e.to_string())?;
-        events::revoked(&self.hub, None);
         Ok(line(&Done::YES))
     }
 
