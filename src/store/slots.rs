@@ -47,9 +47,11 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| *kind as u8 == number)
     }
 
-    /// It is written once and has to last: both slots hold it, for one to be there when the other goes bad.
+    /// It has to last: both slots hold it, for one to be there when the other goes bad. Of the rest the slot that goes
+    /// bad may be the newer one; who was let in since the older was written would be forgotten, and who was put out
+    /// would be let in.
     const fn is_kept(self) -> bool {
-        matches!(self, Self::Seal | Self::Identity)
+        matches!(self, Self::Seal | Self::Identity | Self::Terminals)
     }
 
     /// What its files are called.
@@ -73,7 +75,8 @@ pub enum Loaded {
     Nothing,
     /// The newest record.
     Record(Vec<u8>),
-    /// The only sound record; the other slot is damaged. It is to be written again, for two to be there.
+    /// The only sound record; the other slot is damaged or, where both are to hold it, behind: the power went between
+    /// the two. It is to be written again, for two to be there.
     HalfDamaged(Vec<u8>),
     /// Slots are there and none is sound.
     Damaged,
@@ -103,9 +106,13 @@ pub fn load(directory: &Path, kind: Kind) -> Result<Loaded, StoreError> {
     }
     Ok(match (a, b) {
         (Slot::Sound(a, record_a), Slot::Sound(b, record_b)) => {
-            Loaded::Record(if newer(a, b) { record_a } else { record_b })
+            let behind = kind.is_kept() && record_a != record_b;
+            let newest = if newer(a, b) { record_a } else { record_b };
+            if behind { Loaded::HalfDamaged(newest) } else { Loaded::Record(newest) }
         }
-        (Slot::Sound(_, record), Slot::Absent) | (Slot::Absent, Slot::Sound(_, record)) => {
+        (Slot::Sound(_, record), Slot::Absent) | (Slot::Absent, Slot::Sound(_, record))
+            if !kind.is_kept() =>
+        {
             Loaded::Record(record)
         }
         (Slot::Sound(_, record), _) | (_, Slot::Sound(_, record)) => Loaded::HalfDamaged(record),
@@ -305,7 +312,17 @@ mod tests {
             fs::write(dir.0.join(slot), b"nonsense").unwrap();
             assert_eq!(load(&dir.0, Kind::Seal).unwrap(), Loaded::HalfDamaged(b"key".to_vec()), "{slot}");
             save(&dir.0, Kind::Seal, b"key").unwrap();
+            assert_eq!(load(&dir.0, Kind::Seal).unwrap(), Loaded::Record(b"key".to_vec()));
         }
+        // The power went after the first of the two.
+        let first = fs::read(dir.0.join("seal.a")).unwrap();
+        save(&dir.0, Kind::Seal, b"new").unwrap();
+        let [a, b] = ["seal.a", "seal.b"].map(|slot| fs::read(dir.0.join(slot)).unwrap());
+        let behind = if a[4] < b[4] { "seal.b" } else { "seal.a" };
+        fs::write(dir.0.join(behind), &first).unwrap();
+        assert_eq!(load(&dir.0, Kind::Seal).unwrap(), Loaded::HalfDamaged(b"new".to_vec()));
+        fs::remove_file(dir.0.join(behind)).unwrap();
+        assert_eq!(load(&dir.0, Kind::Seal).unwrap(), Loaded::HalfDamaged(b"new".to_vec()));
     }
 
     #[test]
