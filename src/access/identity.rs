@@ -5,6 +5,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use serde::{Deserialize, Serialize};
 
+use super::record::RecordError;
 use crate::handshake::{BoxId, Fingerprint};
 use crate::sys::random;
 
@@ -76,12 +77,16 @@ impl Identity {
         record
     }
 
-    /// Of a record; `None` for one that is damaged or of another format.
-    #[must_use]
-    pub fn read(record: &[u8]) -> Option<Self> {
+    /// Of a record.
+    pub fn read(record: &[u8]) -> Result<Self, RecordError> {
+        if let Some(format) = record.first().filter(|format| **format > FORMAT) {
+            return Err(RecordError::Newer(*format));
+        }
         match postcard::take_from_bytes::<Line>(record) {
-            Ok((line, [])) if line.format == FORMAT => Self::of(BoxId(line.id), line.pkcs8),
-            _ => None,
+            Ok((line, [])) if line.format == FORMAT => {
+                Self::of(BoxId(line.id), line.pkcs8).ok_or(RecordError::Damaged)
+            }
+            _ => Err(RecordError::Damaged),
         }
     }
 }
@@ -103,7 +108,9 @@ mod tests {
     fn a_damaged_record_is_no_identity() {
         let record = Identity::make().unwrap().record();
         for end in 0..record.len() {
-            assert!(Identity::read(&record[..end]).is_none(), "{end}");
+            assert_eq!(Identity::read(&record[..end]).err(), Some(RecordError::Damaged), "{end}");
         }
+        let newer = [&[FORMAT + 1], &record[1..]].concat();
+        assert_eq!(Identity::read(&newer).err(), Some(RecordError::Newer(FORMAT + 1)));
     }
 }

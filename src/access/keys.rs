@@ -84,9 +84,10 @@ impl Loaded {
         let mut opened = |kind| opened(directory, kind, seal.as_ref(), &mut unsaved);
         let identity = opened(Kind::Identity)?;
         let (terminals, commit) = (opened(Kind::Terminals)?, opened(Kind::Commit)?);
-        let keys = match identity.kept().and_then(|record| BoxKeys::read(record, seal)) {
-            Some(keys) => keys,
-            None => {
+        let keys = match identity.kept().map(|record| BoxKeys::read(record, seal)) {
+            Some(Ok(keys)) => keys,
+            Some(Err(RecordError::Newer(format))) => return Err(KeyError::Newer("identity", format)),
+            None | Some(Err(RecordError::Damaged)) => {
                 if !matches!(identity, Opened::Nothing) {
                     log::warn!("the box's keys cannot be read: it gets new ones, old links are dead");
                 }
@@ -152,7 +153,7 @@ fn opened(
         OnFlash::Nothing => return Ok(Opened::Nothing),
         OnFlash::Record(record) => record,
         OnFlash::HalfDamaged(record) => {
-            log::warn!("{}: one of two copies is damaged, the other is used", kind.name());
+            log::warn!("{}: one of two copies is damaged or behind, the other is used", kind.name());
             unsaved.push((kind, record.clone()));
             record
         }
@@ -213,12 +214,15 @@ impl BoxKeys {
         self.seal(record)
     }
 
-    fn read(record: &[u8], seal: Option<[u8; 32]>) -> Option<Self> {
-        let (line, rest) =
-            postcard::take_from_bytes::<Line>(record).ok().filter(|(l, _)| l.format == FORMAT)?;
+    fn read(record: &[u8], seal: Option<[u8; 32]>) -> Result<Self, RecordError> {
+        if let Some(format) = record.first().filter(|format| **format > FORMAT) {
+            return Err(RecordError::Newer(*format));
+        }
+        let line = postcard::take_from_bytes::<Line>(record).ok().filter(|(l, _)| l.format == FORMAT);
+        let (line, rest) = line.ok_or(RecordError::Damaged)?;
         let identity = Identity::read(rest)?;
         let link_key = TerminalKey::new(line.link_key);
-        Some(Self { identity, link_key, link_generation: line.link_generation, seal })
+        Ok(Self { identity, link_key, link_generation: line.link_generation, seal })
     }
 
     /// `record` as flash may have it.

@@ -23,7 +23,7 @@ pub(super) const FORMAT_BEFORE: u8 = 1;
 /// Bytes of the longest record: 32 terminals of at most 232 bytes, with what stands before them.
 pub(super) const RECORD_MAX: usize = 8192;
 
-/// Why a record is not the table of terminals.
+/// Why a record is not what it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordError {
     /// It is of a newer program.
