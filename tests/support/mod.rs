@@ -10,6 +10,7 @@ pub mod live;
 pub mod mux;
 pub mod rap;
 pub mod rtp;
+pub mod screen;
 pub mod sender;
 pub mod stb;
 pub mod tables;

@@ -193,6 +193,15 @@ impl Stb {
         }
     }
 
+    /// Ends it as a cut of power does, as far as a process can be.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the box runs");
+        self.child.wait().expect("the box can be waited for");
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("the log's reader ends");
+        }
+    }
+
     /// Stops it and starts it again with the same arguments and state.
     pub fn restart(&mut self) {
         self.stop();

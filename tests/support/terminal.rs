@@ -43,6 +43,13 @@ pub struct Shown {
 }
 
 impl Shown {
+    /// Of the first line of the box's answer.
+    pub fn read(line: &str) -> Self {
+        assert!(line.starts_with("{\"pairing\":"), "{line}");
+        let value = |name| text(line, name).map(str::to_owned);
+        Self { link: value("link"), pin: value("pin"), role: value("role").expect("a role is shown") }
+    }
+
     pub fn link(&self) -> &str {
         self.link.as_deref().expect("a link is shown")
     }
@@ -54,11 +61,7 @@ impl Shown {
 
 /// Opens pairing at the local socket; `more` is of the request's JSON, as in `,"role":"viewer"`.
 pub fn open_pairing(stb: &Stb, more: &str) -> Shown {
-    let lines = stb.query(&format!("{{\"cmd\":\"pair\"{more}}}")).expect("the box answers");
-    let line = &lines[0];
-    assert!(line.starts_with("{\"pairing\":"), "{line}");
-    let value = |name| text(line, name).map(str::to_owned);
-    Shown { link: value("link"), pin: value("pin"), role: value("role").expect("a role is shown") }
+    Shown::read(&stb.query(&format!("{{\"cmd\":\"pair\"{more}}}")).expect("the box answers")[0])
 }
 
 /// The box's first terminal, which owns it.
