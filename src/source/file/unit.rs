@@ -96,6 +96,6 @@ mod tests {
     fn a_unit_ends_where_a_packet_is_lost() {
         let mut slots = [packet(0x100, 3, true, None, &[1]), packet(0x100, 5, false, None, &[2])];
         assert_eq!(all(&mut slots), [1]);
-        assert_eq!(all(&mut slots[1..]), []);
+        assert_eq!(all(&mut slots[1..]), [0_u8; 0]);
     }
 }
