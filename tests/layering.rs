@@ -73,7 +73,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tuner",
         ],
     ),
-    ("terminal", &["text", "ts"]), // what foreign text may not hold is said once
+    // the terminal's end of the handshake; and what foreign text may not hold is said once
+    ("terminal", &["handshake", "text", "ts"]),
 ];
 
 #[test]

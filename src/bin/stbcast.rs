@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    stbcast::terminal::run(std::env::args_os(), std::env::var_os("STBCAST_LINK"))
+    stbcast::terminal::run(std::env::args_os(), |name| std::env::var_os(name))
 }

@@ -2,10 +2,11 @@
 
 use serde::Deserialize;
 
+use super::Failure;
+use super::client::Client;
 use super::json::{self, List};
-use super::link::Link;
+use super::table::table;
 use super::text::Text;
-use super::{Failure, ask};
 
 #[derive(Deserialize)]
 struct Channels {
@@ -33,16 +34,16 @@ struct Component {
     language: Option<Text>,
 }
 
-/// Asks the box of `link` for its channels; what to print.
-pub(super) async fn fetch(link: &Link) -> Result<String, Failure> {
-    let body = ask(link, "/api/v1/channels").await?.body().await?;
+/// Asks the box for its channels; what to print.
+pub(super) async fn fetch(client: &Client) -> Result<String, Failure> {
+    let body = client.get("/api/v1/channels").await?.body().await?;
     let Channels { channels: List(channels) } = json::read(&body).ok_or(Failure::ListUnknown)?;
-    Ok(if channels.is_empty() { "The box has no channels yet.\n".to_owned() } else { table(&channels) })
+    Ok(if channels.is_empty() { "The box has no channels yet.\n".to_owned() } else { lines(&channels) })
 }
 
 /// The path that the box's list has for channel `number`.
-pub(super) async fn stream_path(link: &Link, number: u16) -> Option<String> {
-    let body = ask(link, "/api/v1/channels").await.ok()?.body().await.ok()?;
+pub(super) async fn stream_path(client: &Client, number: u16) -> Option<String> {
+    let body = client.get("/api/v1/channels").await.ok()?.body().await.ok()?;
     let Channels { channels: List(channels) } = json::read(&body)?;
     let stream = channels.into_iter().find(|c| c.number == number)?.stream;
     let usable =
@@ -50,26 +51,8 @@ pub(super) async fn stream_path(link: &Link, number: u16) -> Option<String> {
     usable.then(|| stream.as_str().to_owned())
 }
 
-/// A line a channel, under a line of titles; columns are as wide as their widest cell.
-fn table(channels: &[Channel]) -> String {
-    let titles = ["NUMBER", "NAME", "KIND", "AVAILABLE", "COMPONENTS"].map(Text::new);
-    let rows: Vec<_> = [titles].into_iter().chain(channels.iter().map(Channel::cells)).collect();
-    let widths = [0, 1, 2, 3].map(|column| rows.iter().map(|row| row[column].width()).max().unwrap_or(0));
-    let mut table = String::new();
-    for [number, rest @ .., components] in &rows {
-        table.push_str(&" ".repeat(widths[0] - number.width()));
-        table.push_str(number.as_str());
-        for (cell, width) in rest.iter().zip(&widths[1..]) {
-            table.push_str("  ");
-            table.push_str(cell.as_str());
-            table.push_str(&" ".repeat(width - cell.width()));
-        }
-        table.push_str("  ");
-        table.push_str(components.as_str());
-        table.truncate(table.trim_end().len());
-        table.push('\n');
-    }
-    table
+fn lines(channels: &[Channel]) -> String {
+    table(["NUMBER", "NAME", "KIND", "AVAILABLE", "COMPONENTS"], channels.iter().map(Channel::cells))
 }
 
 impl Channel {
@@ -100,7 +83,7 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> Option<String> {
-        json::read::<Channels>(body.as_bytes()).map(|list| table(&list.channels.0))
+        json::read::<Channels>(body.as_bytes()).map(|list| lines(&list.channels.0))
     }
 
     #[test]

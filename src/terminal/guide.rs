@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use serde::Deserialize;
 
+use super::Failure;
+use super::client::Client;
 use super::json::{self, List};
-use super::link::Link;
 use super::text::Text;
-use super::{Failure, ask};
 
 /// Pages of a guide that are asked for: more than a box has.
 const PAGES: usize = 256;
@@ -74,14 +74,14 @@ struct Rating {
     age: Option<u8>,
 }
 
-/// Asks the box of `link` for the guide of a channel, or of all; what to print.
-pub(super) async fn fetch(link: &Link, channel: Option<u16>) -> Result<String, Failure> {
+/// Asks the box for the guide of a channel, or of all; what to print.
+pub(super) async fn fetch(client: &Client, channel: Option<u16>) -> Result<String, Failure> {
     let mut lines = Lines { detailed: channel.is_some(), ..Lines::default() };
     let mut after = String::new();
     for _ in 0..PAGES {
         let channel = channel.map_or(String::new(), |number| format!("channel={number}&"));
         let path = format!("/api/v1/epg?{channel}{after}").trim_end_matches(['&', '?']).to_owned();
-        let body = ask(link, &path).await?.body().await?;
+        let body = client.get(&path).await?.body().await?;
         let page: Page = json::read(&body).ok_or(Failure::ListUnknown)?;
         let next = page.next.as_ref().map(|next| next.as_str().to_owned());
         lines.add(page);
@@ -173,14 +173,14 @@ fn wrap(text: &str, out: &mut String) {
 }
 
 /// Hours and minutes.
-fn time(seconds: i64) -> String {
+pub(super) fn time(seconds: i64) -> String {
     let minutes = seconds.div_euclid(60).rem_euclid(1440);
     format!("{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
 /// Year, month and day of a day since 1970-01-01 in the Gregorian calendar. Its years begin in March here, so that a
 /// leap day is a year's last; there are 146 097 days in 400 years.
-fn date(day: i64) -> (i64, i64, i64) {
+pub(super) fn date(day: i64) -> (i64, i64, i64) {
     let from_march_of_0 = day.saturating_add(719_468);
     let (era, day) = (from_march_of_0.div_euclid(146_097), from_march_of_0.rem_euclid(146_097));
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;

@@ -1,6 +1,6 @@
 //! One request to the box and its answer: HTTP/1.0, a connection each (RFC 1945).
 //!
-//! Follows no redirect, for the token would go along. Version 1.0 is never answered in chunks.
+//! Follows no redirect, for the credential would go along. Version 1.0 is never answered in chunks.
 
 use std::fmt;
 use std::future::Future;
@@ -12,7 +12,9 @@ use async_io::{Async, Timer};
 use smol::future;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::link::{Host, Link};
+use super::authority::{Authority, Host};
+use super::challenge;
+use crate::handshake::Nonce;
 
 /// The box must be reached within this.
 const REACH: Duration = Duration::from_secs(5);
@@ -37,7 +39,7 @@ pub(super) enum HttpError {
     /// The connection broke.
     Broken(io::Error),
     /// The box fell silent.
-    Silent,
+    Silent(Duration),
     /// The box hung up before the end of its answer.
     HungUp,
     /// The answer is no HTTP/1, or is chunked.
@@ -61,12 +63,55 @@ impl fmt::Display for HttpError {
                 )
             }
             Self::Broken(e) => write!(f, "the connection to the box broke: {e}"),
-            Self::Silent => write!(f, "nothing came from the box for {} s", STALL.as_secs()),
+            Self::Silent(limit) => write!(f, "nothing came from the box for {} s", limit.as_secs()),
             Self::HungUp => f.write_str("the box hung up before its answer was whole"),
             Self::NotHttp => f.write_str("what answered is no box: the answer is not the HTTP expected"),
             Self::TooLong => f.write_str("what answered is no box: the answer is too long"),
             Self::Status(code) => write!(f, "the box answered with status {code}"),
         }
+    }
+}
+
+/// What is asked of a box.
+#[derive(Clone, Copy)]
+pub(super) struct Request<'r> {
+    pub(super) method: &'static str,
+    /// The path and what follows it, ASCII without blanks.
+    pub(super) path: &'r str,
+    /// The value of `Authorization`.
+    pub(super) authorization: Option<&'r str>,
+    /// JSON.
+    pub(super) body: Option<&'r [u8]>,
+    /// How long the box may think before the next byte.
+    pub(super) patience: Duration,
+}
+
+impl<'r> Request<'r> {
+    pub(super) const fn new(method: &'static str, path: &'r str) -> Self {
+        Self { method, path, authorization: None, body: None, patience: STALL }
+    }
+
+    pub(super) const fn with_body(self, json: &'r [u8]) -> Self {
+        Self { body: Some(json), ..self }
+    }
+
+    /// As it goes to the socket, the credential with it.
+    fn bytes(&self, authority: &Authority) -> Vec<u8> {
+        let Self { method, path, .. } = self;
+        let version = env!("CARGO_PKG_VERSION");
+        let mut head = format!(
+            "{method} {path} HTTP/1.0\r\nHost: {authority}\r\nUser-Agent: stbcast/{version}\r\nAccept: */*\r\n\
+             Connection: close\r\n"
+        );
+        if let Some(credential) = self.authorization {
+            head += &format!("Authorization: {credential}\r\n");
+        }
+        if let Some(json) = self.body {
+            head += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", json.len());
+        } else if self.method == "POST" {
+            head += "Content-Length: 0\r\n";
+        }
+        [head.as_bytes(), b"\r\n", self.body.unwrap_or_default()].concat()
     }
 }
 
@@ -77,6 +122,7 @@ pub(super) struct Answer {
     head: Head,
     /// What came with the head and was not read yet.
     early: Vec<u8>,
+    patience: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +130,8 @@ struct Head {
     status: u16,
     length: Option<usize>,
     body: Kind,
+    /// What the box wants signed.
+    challenge: Option<Nonce>,
 }
 
 /// What the body is.
@@ -94,23 +142,23 @@ enum Kind {
     Other,
 }
 
-/// Asks the box of `link` for `path`.
-pub(super) async fn get(link: &Link, path: &str) -> Result<Answer, HttpError> {
-    let mut socket = within(REACH, connect(link)).await.ok_or(HttpError::TooFar)??;
-    let request = link.request_head(path);
-    within(STALL, socket.write_all(request.as_bytes()))
+/// Asks the box at `authority`.
+pub(super) async fn ask(authority: &Authority, request: &Request<'_>) -> Result<Answer, HttpError> {
+    let patience = request.patience;
+    let mut socket = within(REACH, connect(authority)).await.ok_or(HttpError::TooFar)??;
+    within(STALL, socket.write_all(&request.bytes(authority)))
         .await
-        .ok_or(HttpError::Silent)?
+        .ok_or(HttpError::Silent(STALL))?
         .map_err(HttpError::Broken)?;
     let mut bytes = Vec::new();
     loop {
         if let Some((head, size)) = parse_head(&bytes)? {
-            return Ok(Answer { socket, head, early: bytes.split_off(size) });
+            return Ok(Answer { socket, head, early: bytes.split_off(size), patience });
         }
         if bytes.len() >= HEAD {
             return Err(HttpError::TooLong);
         }
-        if receive(&mut socket, &mut bytes).await? == 0 {
+        if receive(&mut socket, &mut bytes, patience).await? == 0 {
             return Err(HttpError::HungUp);
         }
     }
@@ -119,6 +167,11 @@ pub(super) async fn get(link: &Link, path: &str) -> Result<Answer, HttpError> {
 impl Answer {
     pub(super) fn status(&self) -> u16 {
         self.head.status
+    }
+
+    /// What the box wants signed before it answers otherwise.
+    pub(super) fn challenge(&self) -> Option<Nonce> {
+        self.head.challenge
     }
 
     pub(super) fn is_transport_stream(&self) -> bool {
@@ -149,7 +202,7 @@ impl Answer {
                 _ if body.len() > BODY => return Err(HttpError::TooLong),
                 _ => {}
             }
-            if receive(&mut self.socket, &mut body).await? == 0 {
+            if receive(&mut self.socket, &mut body, self.patience).await? == 0 {
                 return if self.head.length.is_none() { Ok(body) } else { Err(HttpError::HungUp) };
             }
         }
@@ -166,8 +219,8 @@ pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = T>) ->
 }
 
 /// Tries every address of the box; each gets its share of the time.
-async fn connect(link: &Link) -> Result<Async<TcpStream>, HttpError> {
-    let addresses = resolve(link).await.map_err(HttpError::NameUnknown)?;
+async fn connect(authority: &Authority) -> Result<Async<TcpStream>, HttpError> {
+    let addresses = resolve(authority).await.map_err(HttpError::NameUnknown)?;
     let share = REACH / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
     let mut outcome = Err(HttpError::TooFar);
     for address in addresses {
@@ -180,9 +233,9 @@ async fn connect(link: &Link) -> Result<Async<TcpStream>, HttpError> {
     outcome
 }
 
-async fn resolve(link: &Link) -> io::Result<Vec<SocketAddr>> {
-    let port = link.port();
-    match link.host() {
+async fn resolve(authority: &Authority) -> io::Result<Vec<SocketAddr>> {
+    let port = authority.port();
+    match authority.host() {
         Host::Ip(ip) => Ok(vec![SocketAddr::new(*ip, port)]),
         Host::Name(name) => {
             let name = name.clone();
@@ -192,10 +245,14 @@ async fn resolve(link: &Link) -> io::Result<Vec<SocketAddr>> {
 }
 
 /// Appends what comes next to `bytes`; 0 is the end.
-async fn receive(socket: &mut Async<TcpStream>, bytes: &mut Vec<u8>) -> Result<usize, HttpError> {
+async fn receive(
+    socket: &mut Async<TcpStream>,
+    bytes: &mut Vec<u8>,
+    patience: Duration,
+) -> Result<usize, HttpError> {
     let mut buffer = vec![0; 4096];
-    let size =
-        within(STALL, socket.read(&mut buffer)).await.ok_or(HttpError::Silent)?.map_err(HttpError::Broken)?;
+    let read = within(patience, socket.read(&mut buffer)).await.ok_or(HttpError::Silent(patience))?;
+    let size = read.map_err(HttpError::Broken)?;
     bytes.extend_from_slice(&buffer[..size]);
     Ok(size)
 }
@@ -210,7 +267,8 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, HttpError> {
         Err(httparse::Error::TooManyHeaders) => return Err(HttpError::TooLong),
         Err(_) => return Err(HttpError::NotHttp),
     };
-    let mut head = Head { status: answer.code.ok_or(HttpError::NotHttp)?, length: None, body: Kind::Other };
+    let status = answer.code.ok_or(HttpError::NotHttp)?;
+    let mut head = Head { status, length: None, body: Kind::Other, challenge: None };
     for field in answer.headers.iter() {
         let value = std::str::from_utf8(field.value).unwrap_or_default().trim();
         if field.name.eq_ignore_ascii_case("content-length") {
@@ -219,6 +277,8 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, HttpError> {
             return Err(HttpError::NotHttp);
         } else if field.name.eq_ignore_ascii_case("content-type") && is_mpeg_ts(value) {
             head.body = Kind::TransportStream;
+        } else if field.name.eq_ignore_ascii_case("www-authenticate") {
+            head.challenge = head.challenge.or_else(|| challenge::nonce(value));
         }
     }
     Ok(Some((head, size)))
@@ -237,12 +297,10 @@ mod tests {
 
     use super::*;
 
-    const TOKEN: &str = "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_AbCdE";
-
     /// A box that gives one answer, in pieces, and hands back the request.
-    fn give(pieces: Vec<Vec<u8>>) -> (Link, JoinHandle<String>) {
+    fn give(pieces: Vec<Vec<u8>>) -> (Authority, JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let link = Link::parse(&format!("http://{}/?t={TOKEN}", listener.local_addr().unwrap())).unwrap();
+        let authority = Authority::parse(&listener.local_addr().unwrap().to_string(), 80).unwrap();
         let server = thread::spawn(move || {
             let (mut socket, _) = listener.accept().unwrap();
             let mut request = Vec::new();
@@ -256,12 +314,12 @@ mod tests {
             }
             String::from_utf8(request).unwrap()
         });
-        (link, server)
+        (authority, server)
     }
 
     fn body(pieces: &[&str]) -> Result<String, HttpError> {
-        let (link, server) = give(pieces.iter().map(|p| p.as_bytes().to_vec()).collect());
-        let body = smol::block_on(async { get(&link, "/x").await?.body().await });
+        let (authority, server) = give(pieces.iter().map(|p| p.as_bytes().to_vec()).collect());
+        let body = smol::block_on(async { ask(&authority, &Request::new("GET", "/x")).await?.body().await });
         server.join().unwrap();
         body.map(|bytes| String::from_utf8(bytes).unwrap())
     }
@@ -270,10 +328,10 @@ mod tests {
     fn a_stream_is_read_as_it_was_sent() {
         let sent: Vec<u8> = (0..100_000u32).map(|i| (i % 251) as u8).collect();
         let head = b"HTTP/1.1 200 OK\r\nContent-Type: video/MP2T; x=1\r\nConnection: close\r\n\r\n".to_vec();
-        let (link, server) = give(vec![head, sent.clone()]);
+        let (authority, server) = give(vec![head, sent.clone()]);
         let mut got = Vec::new();
         smol::block_on(async {
-            let mut answer = get(&link, "/live/1.ts").await.unwrap();
+            let mut answer = ask(&authority, &Request::new("GET", "/live/1.ts?t=x")).await.unwrap();
             assert_eq!((answer.status(), answer.is_transport_stream()), (200, true));
             let mut buffer = [0; 1000];
             loop {
@@ -284,7 +342,8 @@ mod tests {
             }
         });
         assert_eq!(got, sent);
-        assert!(server.join().unwrap().starts_with(&format!("GET /live/1.ts?t={TOKEN} HTTP/1.0\r\n")));
+        let head = format!("GET /live/1.ts?t=x HTTP/1.0\r\nHost: {authority}\r\n");
+        assert!(server.join().unwrap().starts_with(&head));
     }
 
     #[test]
@@ -311,6 +370,27 @@ mod tests {
     }
 
     #[test]
+    fn a_request_has_its_credential_and_the_length_of_its_body() {
+        let stb = Authority::parse("box:1", 80).unwrap();
+        let text = |request: Request<'_>| String::from_utf8(request.bytes(&stb)).unwrap();
+        let get = text(Request { authorization: Some("Bearer x"), ..Request::new("GET", "/a") });
+        assert!(get.ends_with("Connection: close\r\nAuthorization: Bearer x\r\n\r\n"), "{get}");
+        let post = text(Request::new("POST", "/a").with_body(b"{}"));
+        assert!(post.ends_with("Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"), "{post}");
+        assert!(text(Request::new("POST", "/a")).ends_with("Content-Length: 0\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_challenge_is_found_in_the_head() {
+        let field = "WWW-Authenticate: STB nonce=\"AQEBAQEBAQEBAQEBAQEBAQ\"";
+        let head = |fields: &str| parse_head(format!("HTTP/1.1 401 No\r\n{fields}\r\n\r\n").as_bytes());
+        let challenge = |fields: &str| head(fields).unwrap().unwrap().0.challenge;
+        assert_eq!(challenge(field), Some(Nonce([1; 16])));
+        assert_eq!(challenge(&format!("WWW-Authenticate: Basic realm=x\r\n{field}")), Some(Nonce([1; 16])));
+        assert_eq!(challenge("A: b"), None);
+    }
+
+    #[test]
     fn an_endless_head_is_given_up() {
         assert!(matches!(body(&["HTTP/1.1 200 OK\r\nA: ", &"x".repeat(HEAD)]), Err(HttpError::TooLong)));
     }
@@ -318,8 +398,9 @@ mod tests {
     #[test]
     fn a_closed_port_is_unreachable() {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let link = Link::parse(&format!("http://{address}/?t={TOKEN}")).unwrap();
-        assert!(matches!(smol::block_on(get(&link, "/x")), Err(HttpError::Unreachable(_))));
+        let authority = Authority::parse(&address.to_string(), 80).unwrap();
+        let asked = smol::block_on(ask(&authority, &Request::new("GET", "/x")));
+        assert!(matches!(asked, Err(HttpError::Unreachable(_))));
     }
 
     #[test]

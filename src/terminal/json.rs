@@ -3,7 +3,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use serde::Serialize;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use serde_json_core::str::{EscapedStr, EscapedStringFragment};
 
 /// Arrays and objects within each other. Skipping an unknown field recurses, so there must be a bound.
 const DEPTH: usize = 16;
@@ -14,6 +16,35 @@ pub(super) fn read<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Option<T> {
         return None;
     }
     serde_json_core::from_slice(body).ok().map(|(value, _)| value)
+}
+
+/// Bytes of the longest body that a box takes.
+const BODY: usize = 1024;
+
+/// `value` as a request's body.
+pub(super) fn write<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut body = vec![0; BODY];
+    let length = serde_json_core::to_slice(value, &mut body).unwrap_or(0);
+    body.truncate(length);
+    body
+}
+
+/// A string as the sender has it, for what is hashed or compared. It may hold anything: never to be shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Exact(pub(super) String);
+
+impl<'de> Deserialize<'de> for Exact {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut text = String::new();
+        for fragment in EscapedStr::deserialize(deserializer)?.fragments() {
+            match fragment {
+                Ok(EscapedStringFragment::NotEscaped(plain)) => text.push_str(plain),
+                Ok(EscapedStringFragment::Escaped(c)) => text.push(c),
+                Err(_) => return Err(de::Error::custom("an escape that is none")),
+            }
+        }
+        Ok(Self(text))
+    }
 }
 
 /// How deep arrays and objects go, strings left out.
@@ -86,6 +117,14 @@ mod tests {
         assert_eq!(depth(br#"{"a":["]\"[[[",[{}]]}"#), 4);
         assert_eq!(depth(b"]]]["), 1);
         assert!(read::<List<u8, 3>>("[".repeat(1_000_000).as_bytes()).is_none());
+    }
+
+    #[test]
+    fn an_exact_string_is_what_was_written() {
+        for text in ["", "a\"b\\c", "\u{1}\n\u{202e}", "中央 é"] {
+            assert_eq!(read::<Exact>(&write(&text)).unwrap().0, text);
+        }
+        assert!(read::<Exact>(br#""\ud83d""#).is_none());
     }
 
     proptest::proptest! {

@@ -3,25 +3,16 @@
 //! Owns the token. Nothing here, errors and `Debug` included, prints it.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+
+use super::authority::{Authority, AuthorityError};
 
 /// Where a box is and by what right we ask. Holding one proves that all of it may stand in a request head.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Link {
-    host: Host,
-    port: u16,
+    authority: Authority,
     token: Token,
     /// The channel it is for, where it is for one: number, and name as it was encoded.
     channel: Option<(u16, String)>,
-}
-
-/// The box's name or address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Host {
-    /// An address.
-    Ip(IpAddr),
-    /// A name to look up.
-    Name(String),
 }
 
 #[derive(PartialEq, Eq)]
@@ -63,32 +54,28 @@ impl fmt::Display for LinkError {
     }
 }
 
+impl From<AuthorityError> for LinkError {
+    fn from(e: AuthorityError) -> Self {
+        match e {
+            AuthorityError::Host => Self::Host,
+            AuthorityError::Port => Self::Port,
+        }
+    }
+}
+
 impl Link {
     /// Reads `http://host[:port]/path?..t=TOKEN..`; of the path and its other parameters, only a channel matters.
     pub(super) fn parse(text: &str) -> Result<Self, LinkError> {
-        let (scheme, rest) = text.trim().split_once("://").ok_or(LinkError::Scheme)?;
-        if scheme.eq_ignore_ascii_case("https") {
-            return Err(LinkError::Https);
-        }
-        if !scheme.eq_ignore_ascii_case("http") {
-            return Err(LinkError::Scheme);
-        }
-        let rest = rest.split('#').next().unwrap_or_default();
-        let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        let (host, port) = split_authority(authority)?;
+        let (authority, path) = split(text)?;
+        let path = path.split('#').next().unwrap_or_default();
         let query = path.split_once('?').map_or("", |(_, query)| query);
         let token = query.split('&').find_map(|pair| pair.strip_prefix("t=")).ok_or(LinkError::NoToken)?;
-        Ok(Self { host, port, token: Token::parse(token)?, channel: channel_of(path) })
+        Ok(Self { authority, token: Token::parse(token)?, channel: channel_of(path) })
     }
 
-    /// Whom to ask.
-    pub(super) fn host(&self) -> &Host {
-        &self.host
-    }
-
-    /// On which port.
-    pub(super) fn port(&self) -> u16 {
-        self.port
+    /// Where the box is.
+    pub(super) fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// The path of channel `number`, its name with it, where the link is for that channel.
@@ -97,15 +84,10 @@ impl Link {
         Some(format!("/live/{number}.ts?name={name}"))
     }
 
-    /// The head of a GET of `path`, the token in it. For the socket only. HTTP/1.0, whose answers are never chunked.
-    pub(super) fn request_head(&self, path: &str) -> String {
-        let Self { host, port, token: Token(token), .. } = self;
+    /// `path` with the token. For the socket only.
+    pub(super) fn with_token(&self, path: &str) -> String {
         let joint = if path.contains('?') { '&' } else { '?' };
-        let version = env!("CARGO_PKG_VERSION");
-        format!(
-            "GET {path}{joint}t={token} HTTP/1.0\r\nHost: {host}:{port}\r\nUser-Agent: stbcast/{version}\r\n\
-             Accept: */*\r\nConnection: close\r\n\r\n"
-        )
+        format!("{path}{joint}t={}", self.token.0)
     }
 
     /// `text` without the token, should the box have repeated it.
@@ -114,18 +96,24 @@ impl Link {
     }
 }
 
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ip(IpAddr::V4(ip)) => ip.fmt(f),
-            Self::Ip(IpAddr::V6(ip)) => write!(f, "[{ip}]"),
-            Self::Name(name) => f.write_str(name),
-        }
+/// Where the box of an `http` URL is, and what stands behind that.
+pub(super) fn split(url: &str) -> Result<(Authority, &str), LinkError> {
+    let (scheme, rest) = url.trim().split_once("://").ok_or(LinkError::Scheme)?;
+    if scheme.eq_ignore_ascii_case("https") {
+        return Err(LinkError::Https);
     }
+    if !scheme.eq_ignore_ascii_case("http") {
+        return Err(LinkError::Scheme);
+    }
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    Ok((Authority::parse(authority, HTTP_PORT)?, path))
 }
 
+/// Of a URL without a port (RFC 9110 §4.2.1).
+const HTTP_PORT: u16 = 80;
+
 /// Number and encoded name of `/live/<number>.ts?..name=NAME..`.
-fn channel_of(path: &str) -> Option<(u16, String)> {
+pub(super) fn channel_of(path: &str) -> Option<(u16, String)> {
     let (path, query) = path.split_once('?')?;
     let number = path.strip_prefix("/live/")?.strip_suffix(".ts")?.parse().ok()?;
     let name = query.split('&').find_map(|pair| pair.strip_prefix("name="))?;
@@ -142,41 +130,6 @@ impl Token {
     }
 }
 
-fn split_authority(authority: &str) -> Result<(Host, u16), LinkError> {
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(rest) => {
-            let (ip, port) = rest.split_once(']').ok_or(LinkError::Host)?;
-            (Host::Ip(ip.parse::<Ipv6Addr>().map_err(|_| LinkError::Host)?.into()), port)
-        }
-        None => {
-            let (host, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
-            (parse_name(host)?, port)
-        }
-    };
-    Ok((host, parse_port(port)?))
-}
-
-fn parse_name(host: &str) -> Result<Host, LinkError> {
-    let sound = (1..=253).contains(&host.len())
-        && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
-    match host.parse() {
-        Ok(ip) => Ok(Host::Ip(IpAddr::V4(ip))),
-        Err(_) if sound => Ok(Host::Name(host.to_owned())),
-        Err(_) => Err(LinkError::Host),
-    }
-}
-
-/// `:8800`, or nothing for the port of HTTP.
-fn parse_port(text: &str) -> Result<u16, LinkError> {
-    let Some(digits) = text.strip_prefix(':') else {
-        return if text.is_empty() { Ok(80) } else { Err(LinkError::Host) };
-    };
-    match digits.parse() {
-        Ok(port) if port > 0 && digits.bytes().all(|b| b.is_ascii_digit()) => Ok(port),
-        _ => Err(LinkError::Port),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,20 +142,15 @@ mod tests {
 
     #[test]
     fn reads_what_the_box_prints() {
-        for (text, host, port) in [
-            ("http://192.168.1.20:8800/live/1.ts?t=", "192.168.1.20", 8800),
-            ("HTTP://[fd00::1]:8800/playlist.m3u?t=", "[fd00::1]", 8800),
-            ("http://alice.box.example/live/1.ts?name=%E4%B8%AD&t=", "alice.box.example", 80),
-            ("http://box:1?t=", "box", 1),
+        for (text, authority) in [
+            ("http://192.168.1.20:8800/live/1.ts?t=", "192.168.1.20:8800"),
+            ("HTTP://[fd00::1]:8800/playlist.m3u?t=", "[fd00::1]:8800"),
+            ("http://alice.box.example/live/1.ts?name=%E4%B8%AD&t=", "alice.box.example:80"),
+            ("http://box:1?t=", "box:1"),
         ] {
             let link = link(text).unwrap();
-            assert_eq!((link.host().to_string().as_str(), link.port()), (host, port));
-            let head = link.request_head("/api/v1/channels");
-            assert!(
-                head.starts_with(&format!(
-                    "GET /api/v1/channels?t={TOKEN} HTTP/1.0\r\nHost: {host}:{port}\r\n"
-                ))
-            );
+            assert_eq!(link.authority().to_string(), authority);
+            assert_eq!(link.with_token("/api/v1/channels"), format!("/api/v1/channels?t={TOKEN}"));
         }
     }
 
@@ -243,10 +191,6 @@ mod tests {
         assert_eq!(named.stream_path(1), None);
         assert_eq!(link("/live/12.ts?name=a b&").stream_path(12), None);
         assert_eq!(link("/playlist.m3u?").stream_path(12), None);
-        assert!(
-            named
-                .request_head("/live/12.ts?name=x")
-                .starts_with(&format!("GET /live/12.ts?name=x&t={TOKEN} "))
-        );
+        assert_eq!(named.with_token("/live/12.ts?name=x"), format!("/live/12.ts?name=x&t={TOKEN}"));
     }
 }

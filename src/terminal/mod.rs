@@ -1,27 +1,44 @@
-//! `stbcast`, the terminal for a shell: lists a box's channels and watches one.
+//! `stbcast`, the terminal for a shell: pairs with a box, lists its channels and watches one.
 //!
-//! Owns the command line, the link and the client's half of HTTP. Knows nothing of the box's own modules: what it
-//! learns, it learns over HTTP.
+//! Owns the command line, the keys of the boxes it is paired with, and the client's half of HTTP. Knows nothing of the
+//! box's own modules but the handshake, which has both ends: what else it learns, it learns over HTTP.
 //!
 //! | file | owns |
 //! |---|---|
 //! | `args` | the command line and its help |
+//! | `authority` | where a box is |
 //! | `link` | the address and the token in a link |
-//! | `http` | one request and its answer |
-//! | `json` | the box's JSON, read within limits |
-//! | `text` | foreign text, made fit to print |
+//! | `keys` | the boxes we are paired with, on disk |
+//! | `pair` | how we are let in |
+//! | `session` | how a paired terminal is known again |
+//! | `client` | whom we ask, and by what right |
+//! | `http` | one request and its answer; `challenge`: what is to be signed |
+//! | `json`, `bytes` | the box's JSON, read within limits; bytes as text |
+//! | `text`, `table` | foreign text, made fit to print; rows and columns of it |
+//! | `prompt` | questions to who sits there |
 //! | `channels` | the list of channels as a table |
 //! | `guide` | the guide, a line or more an event |
+//! | `people` | who was let in, and what is handed out |
 //! | `watch` | a stream into a file or a pipe |
 //! | `meter` | what is known of a stream while it passes |
 
 mod args;
+mod authority;
+mod bytes;
+mod challenge;
 mod channels;
+mod client;
 mod guide;
 mod http;
 mod json;
+mod keys;
 mod link;
 mod meter;
+mod pair;
+mod people;
+mod prompt;
+mod session;
+mod table;
 mod text;
 mod watch;
 
@@ -30,19 +47,26 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use args::{Command, UsageError};
+use args::{Command, Environment, UsageError};
+use client::Client;
 use http::{Answer, HttpError};
-use link::Link;
+use keys::KeysError;
+use pair::PairError;
+use prompt::PromptError;
 use serde::Deserialize;
 use text::Text;
 use watch::WatchError;
 
-/// Runs `stbcast` with `arguments`, the program's own name first. `link` serves where `--link` is absent.
-pub fn run(arguments: impl IntoIterator<Item = OsString>, link: Option<OsString>) -> ExitCode {
-    let outcome = Command::parse(arguments, link).map_err(Failure::Usage).and_then(perform);
+/// Runs `stbcast` with `arguments`, the program's own name first, and the variables that `environment` has.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl Fn(&str) -> Option<OsString>,
+) -> ExitCode {
+    let [link, config, home] = ["STBCAST_LINK", "XDG_CONFIG_HOME", "HOME"].map(environment);
+    let command = Command::parse(arguments, Environment { link, config, home });
+    let outcome = command.map_err(Failure::Usage).and_then(perform);
     let Err(failure) = outcome else { return ExitCode::SUCCESS };
-    // A closed stderr leaves nobody to tell; the exit code still does.
-    let _ = writeln!(io::stderr(), "stbcast: {failure}");
+    note(&failure.to_string());
     match failure {
         Failure::Usage(_) => ExitCode::from(2),
         _ => ExitCode::FAILURE,
@@ -57,11 +81,23 @@ enum Failure {
     /// The way to the box, or its answer.
     Http(HttpError),
     /// The box refused, and said why.
-    Refused(Text),
-    /// The list of channels, or the guide, has another shape than ours.
+    Refused { sentence: Text },
+    /// The box does not know us any more.
+    NotKnown { name: String },
+    /// We were not let in.
+    Pair(PairError),
+    /// We were let in, and cannot keep the key.
+    NotKept { slot: u8, why: KeysError },
+    /// The keys.
+    Keys(KeysError),
+    /// Who sits there gave no answer.
+    Prompt(PromptError),
+    /// The list of channels, or another answer, has another shape than ours.
     ListUnknown,
     /// The stream, or where it was to go.
     Watch(WatchError),
+    /// The kernel gives no randomness.
+    NoRandomness,
     /// Standard output.
     Output(io::Error),
 }
@@ -71,17 +107,51 @@ impl fmt::Display for Failure {
         match self {
             Self::Usage(e) => write!(f, "{e}\nTry 'stbcast --help'."),
             Self::Http(e) => e.fmt(f),
-            Self::Refused(sentence) => write!(f, "the box says: {sentence}"),
-            Self::ListUnknown => f.write_str("the box's list cannot be read: is it of another version?"),
+            Self::Refused { sentence, .. } => write!(f, "the box says: {sentence}"),
+            Self::NotKnown { name } => write!(
+                f,
+                "the box '{}' does not know this terminal any more: it was put out there, or the box was reset and \
+                 has new keys. Pair again ('stbcast pair'); 'stbcast forget' destroys the key that is left here",
+                Text::new(name)
+            ),
+            Self::Pair(e) => e.fmt(f),
+            Self::NotKept { slot, why } => {
+                write!(
+                    f,
+                    "the box let this terminal in, but {why}. Put terminal {slot} out there and pair again"
+                )
+            }
+            Self::Keys(e) => e.fmt(f),
+            Self::Prompt(e) => e.fmt(f),
+            Self::ListUnknown => f.write_str("the box's answer cannot be read: is it of another version?"),
             Self::Watch(e) => e.fmt(f),
+            Self::NoRandomness => f.write_str("this computer has no randomness yet; try again in a moment"),
             Self::Output(e) => write!(f, "cannot write: {e}"),
         }
+    }
+}
+
+impl From<UsageError> for Failure {
+    fn from(e: UsageError) -> Self {
+        Self::Usage(e)
     }
 }
 
 impl From<HttpError> for Failure {
     fn from(e: HttpError) -> Self {
         Self::Http(e)
+    }
+}
+
+impl From<KeysError> for Failure {
+    fn from(e: KeysError) -> Self {
+        Self::Keys(e)
+    }
+}
+
+impl From<PromptError> for Failure {
+    fn from(e: PromptError) -> Self {
+        Self::Prompt(e)
     }
 }
 
@@ -92,32 +162,45 @@ impl From<WatchError> for Failure {
 }
 
 fn perform(command: Command) -> Result<(), Failure> {
-    match command {
-        Command::Help => print(args::HELP),
-        Command::Version => print(concat!("stbcast ", env!("CARGO_PKG_VERSION"), "\n")),
-        Command::Channels { link } => print(&smol::block_on(channels::fetch(&link))?),
-        Command::Guide { link, channel } => print(&smol::block_on(guide::fetch(&link, channel))?),
-        Command::Watch(job) => smol::block_on(watch::watch(&job)),
-    }
+    let text = match command {
+        Command::Help => args::HELP.to_owned(),
+        Command::Version => concat!("stbcast ", env!("CARGO_PKG_VERSION"), "\n").to_owned(),
+        Command::Pair(pairing) => smol::block_on(pair::pair(pairing))?,
+        Command::Channels(target) => smol::block_on(channels::fetch(&Client::of(target)?))?,
+        Command::Guide(target, channel) => smol::block_on(guide::fetch(&Client::of(target)?, channel))?,
+        Command::Watch(target, job) => return smol::block_on(watch::watch(&Client::of(target)?, &job)),
+        Command::Link(choice, wish) => smol::block_on(people::link(&choice, &wish))?,
+        Command::Terminals(choice) => smol::block_on(people::terminals(&choice))?,
+        Command::Rename(choice, slot, name) => return smol::block_on(people::rename(&choice, slot, &name)),
+        Command::Revoke(choice, revocation) => smol::block_on(people::revoke(&choice, &revocation))?,
+        Command::Boxes(keys) => people::boxes(&keys)?,
+        Command::Address(choice, authority) => smol::block_on(people::address(&choice, authority))?,
+        Command::Forget(choice) => smol::block_on(people::forget(&choice))?,
+    };
+    print(&text)
 }
 
-/// Asks the box of `link` for `path`. An answer is a 200; all else is a refusal, in the box's words where it has some.
-async fn ask(link: &Link, path: &str) -> Result<Answer, Failure> {
+/// An answer is a 200; all else is a refusal, in the box's words where it has some. `clean` makes them fit to be shown.
+async fn accepted(answer: Answer, clean: impl Fn(Text) -> Text) -> Result<Answer, Failure> {
+    let status = answer.status();
+    if status == 200 {
+        return Ok(answer);
+    }
+    Err(match refusal(answer).await {
+        Some(sentence) => Failure::Refused { sentence: clean(sentence) },
+        None => Failure::Http(HttpError::Status(status)),
+    })
+}
+
+/// The box's words on why not.
+async fn refusal(answer: Answer) -> Option<Text> {
     #[derive(Deserialize)]
     struct Refusal {
         error: Text,
     }
 
-    let answer = http::get(link, path).await?;
-    let status = answer.status();
-    if status == 200 {
-        return Ok(answer);
-    }
     let body = answer.body().await.unwrap_or_default();
-    Err(match json::read::<Refusal>(&body) {
-        Some(Refusal { error }) => Failure::Refused(Text::new(&link.redact(error.as_str()))),
-        None => Failure::Http(HttpError::Status(status)),
-    })
+    json::read::<Refusal>(&body).map(|refusal| refusal.error)
 }
 
 /// Writes to standard output. A reader that has gone, as `head` does, is no error.
@@ -127,4 +210,9 @@ fn print(text: &str) -> Result<(), Failure> {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(e)),
         _ => Ok(()),
     }
+}
+
+/// Writes a line to standard error. A closed one leaves nobody to tell; the exit code still does.
+fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "stbcast: {text}");
 }

@@ -14,9 +14,10 @@ use smol::io::AsyncWriteExt;
 use smol::stream::StreamExt;
 
 use super::args::{Job, Output, UsageError};
+use super::client::Client;
 use super::http::{Answer, STALL, within};
 use super::meter::{Meter, bits_per_second};
-use super::{Failure, ask, channels};
+use super::{Failure, channels};
 
 /// Bytes taken from the box at once.
 const READ: usize = 64 * 1024;
@@ -68,11 +69,11 @@ enum End {
 }
 
 /// Watches until an end.
-pub(super) async fn watch(job: &Job) -> Result<(), Failure> {
+pub(super) async fn watch(client: &Client, job: &Job) -> Result<(), Failure> {
     if job.output.is_none() && io::stdout().is_terminal() {
         return Err(Failure::Usage(UsageError::Screen));
     }
-    let answer = ask(&job.link, &path(job).await).await?;
+    let answer = client.get(&path(client, job).await).await?;
     if !answer.is_transport_stream() {
         return Err(WatchError::NotAStream.into());
     }
@@ -82,6 +83,9 @@ pub(super) async fn watch(job: &Job) -> Result<(), Failure> {
     let outcome = stream.run(job.seconds).await;
     let flushed = stream.finish().await;
     stream.summarise();
+    if matches!(outcome, Ok(End::Box) | Err(WatchError::Broken(_))) {
+        client.still_let_in().await?; // the box ends the streams of whom it puts out
+    }
     let end = match outcome? {
         End::Reader => return Ok(()),
         end => end,
@@ -97,11 +101,13 @@ pub(super) async fn watch(job: &Job) -> Result<(), Failure> {
 
 /// What is asked for: the channel's number, and its name by the link or by the box's list. With both, a number that
 /// is another channel's by now is refused and not shown.
-async fn path(job: &Job) -> String {
-    if let Some(path) = job.link.stream_path(job.channel) {
+async fn path(client: &Client, job: &Job) -> String {
+    if let Client::Link(link) = client
+        && let Some(path) = link.stream_path(job.channel)
+    {
         return path;
     }
-    let listed = channels::stream_path(&job.link, job.channel).await;
+    let listed = channels::stream_path(client, job.channel).await;
     // A link for one channel does not open the list; the number has to do then.
     listed.unwrap_or_else(|| format!("/live/{}.ts", job.channel))
 }
@@ -288,7 +294,7 @@ mod tests {
     }
 
     /// A box that sends `body` as a stream and hangs up.
-    fn box_with(body: Vec<u8>) -> Link {
+    fn box_with(body: Vec<u8>) -> Client {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let text = format!(
             "http://{}/live/1.ts?name=One&t=AbCdEfGhIjKlMnOpQrStUvWxYz",
@@ -300,7 +306,7 @@ mod tests {
             socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n\r\n").unwrap();
             socket.write_all(&body).unwrap();
         });
-        Link::parse(&text).unwrap()
+        Client::Link(Link::parse(&text).unwrap())
     }
 
     #[test]
@@ -309,8 +315,8 @@ mod tests {
         let body: Vec<u8> = (0..2_000_000u32).map(|i| (i % 251) as u8).collect();
         for (seconds, whole) in [(None, true), (Some(3600), false)] {
             let output = Some(Output::File(path.clone()));
-            let job = Job { link: box_with(body.clone()), channel: 1, output, seconds };
-            let outcome = smol::block_on(watch(&job));
+            let job = Job { channel: 1, output, seconds };
+            let outcome = smol::block_on(watch(&box_with(body.clone()), &job));
             assert_eq!(outcome.is_ok(), whole);
             assert!(std::fs::read(&path).unwrap() == body);
         }
