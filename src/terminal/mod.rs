@@ -1,4 +1,4 @@
-//! `stbcast`, the terminal for a shell: pairs with a box, lists its channels and watches one.
+//! `stbcast`, the terminal for a shell: pairs with a box, lists its channels, watches one, serves it to players.
 //!
 //! Owns the command line, the keys of the boxes it is paired with, and the client's half of HTTP. Knows nothing of the
 //! box's own modules but the handshake, which has both ends: what else it learns, it learns over HTTP.
@@ -20,6 +20,7 @@
 //! | `guide` | the guide, a line or more an event |
 //! | `people` | who was let in, and what is handed out |
 //! | `watch` | a stream into a file or a pipe |
+//! | `serve` | streams for the players of this computer |
 //! | `meter` | what is known of a stream while it passes |
 
 mod args;
@@ -37,6 +38,7 @@ mod meter;
 mod pair;
 mod people;
 mod prompt;
+mod serve;
 mod session;
 mod table;
 mod text;
@@ -54,6 +56,7 @@ use keys::KeysError;
 use pair::PairError;
 use prompt::PromptError;
 use serde::Deserialize;
+use serve::ServeError;
 use text::Text;
 use watch::WatchError;
 
@@ -81,7 +84,7 @@ enum Failure {
     /// The way to the box, or its answer.
     Http(HttpError),
     /// The box refused, and said why.
-    Refused { sentence: Text },
+    Refused { status: u16, sentence: Text },
     /// The box does not know us any more.
     NotKnown { name: String },
     /// We were not let in.
@@ -96,6 +99,8 @@ enum Failure {
     ListUnknown,
     /// The stream, or where it was to go.
     Watch(WatchError),
+    /// Players cannot be served.
+    Serve(ServeError),
     /// The kernel gives no randomness.
     NoRandomness,
     /// Standard output.
@@ -125,6 +130,7 @@ impl fmt::Display for Failure {
             Self::Prompt(e) => e.fmt(f),
             Self::ListUnknown => f.write_str("the box's answer cannot be read: is it of another version?"),
             Self::Watch(e) => e.fmt(f),
+            Self::Serve(e) => e.fmt(f),
             Self::NoRandomness => f.write_str("this computer has no randomness yet; try again in a moment"),
             Self::Output(e) => write!(f, "cannot write: {e}"),
         }
@@ -161,6 +167,12 @@ impl From<WatchError> for Failure {
     }
 }
 
+impl From<ServeError> for Failure {
+    fn from(e: ServeError) -> Self {
+        Self::Serve(e)
+    }
+}
+
 fn perform(command: Command) -> Result<(), Failure> {
     let text = match command {
         Command::Help => args::HELP.to_owned(),
@@ -169,6 +181,7 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Channels(target) => smol::block_on(channels::fetch(&Client::of(target)?))?,
         Command::Guide(target, channel) => smol::block_on(guide::fetch(&Client::of(target)?, channel))?,
         Command::Watch(target, job) => return smol::block_on(watch::watch(&Client::of(target)?, &job)),
+        Command::Serve(target, port) => return serve::serve(Client::of(target)?, port),
         Command::Link(choice, wish) => smol::block_on(people::link(&choice, &wish))?,
         Command::Terminals(choice) => smol::block_on(people::terminals(&choice))?,
         Command::Rename(choice, slot, name) => return smol::block_on(people::rename(&choice, slot, &name)),
@@ -187,7 +200,7 @@ async fn accepted(answer: Answer, clean: impl Fn(Text) -> Text) -> Result<Answer
         return Ok(answer);
     }
     Err(match refusal(answer).await {
-        Some(sentence) => Failure::Refused { sentence: clean(sentence) },
+        Some(sentence) => Failure::Refused { status, sentence: clean(sentence) },
         None => Failure::Http(HttpError::Status(status)),
     })
 }

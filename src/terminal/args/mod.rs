@@ -32,6 +32,8 @@ pub(super) enum Command {
     /// Of one channel, or of all.
     Guide(Target, Option<u16>),
     Watch(Target, Job),
+    /// On a port; 0 is any that is free.
+    Serve(Target, u16),
     Link(Choice, Wish),
     Terminals(Choice),
     /// A slot, and what its terminal is to be called.
@@ -121,13 +123,15 @@ pub(super) struct Environment {
 }
 
 /// Options with a value.
-const VALUES: [&str; 9] = ["link", "box", "keys", "name", "output", "seconds", "ttl", "connections", "pin"];
+const VALUES: [&str; 10] =
+    ["link", "box", "keys", "name", "output", "seconds", "port", "ttl", "connections", "pin"];
 /// How many words each command takes at most, and its options.
-const COMMANDS: [(&str, usize, &[&str]); 11] = [
+const COMMANDS: [(&str, usize, &[&str]); 12] = [
     ("pair", 1, &["pin", "name", "box", "keys"]),
     ("channels", 0, &["link", "box", "keys"]),
     ("guide", 1, &["link", "box", "keys"]),
     ("watch", 1, &["link", "box", "keys", "output", "seconds"]),
+    ("serve", 0, &["link", "box", "keys", "port"]),
     ("link", 1, &["box", "keys", "ttl", "connections"]),
     ("terminals", 0, &["box", "keys"]),
     ("rename", 2, &["box", "keys"]),
@@ -169,6 +173,10 @@ impl Command {
                 Self::Guide(given.target()?, channel)
             }
             "watch" => Self::Watch(given.target()?, given.job(word(0))?),
+            "serve" => {
+                let port = given.number("port", 0, u16::MAX.into())?.unwrap_or(0);
+                Self::Serve(given.target()?, u16::try_from(port).unwrap_or(0))
+            }
             "link" => Self::Link(given.choice()?, given.wish(word(0))?),
             "terminals" => Self::Terminals(given.choice()?),
             "rename" => {

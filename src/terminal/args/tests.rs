@@ -95,6 +95,7 @@ fn each_command_has_its_words() {
     assert_eq!((of, revocation), (choice(Some("x")), Revocation { slot: None, sure: true }));
     let Ok(Command::Revoke(_, revocation)) = parse("stbcast revoke 3", None) else { panic!() };
     assert_eq!(revocation, Revocation { slot: Some(3), sure: false });
+    assert!(matches!(parse("stbcast serve --port 8080", None), Ok(Command::Serve(Target::Paired(_), 8080))));
     assert!(matches!(parse("stbcast guide", Some(LINK)), Ok(Command::Guide(_, None))));
     assert!(matches!(parse("stbcast guide 7", Some(LINK)), Ok(Command::Guide(_, Some(7)))));
 }
@@ -144,6 +145,7 @@ fn what_is_wrong_is_named() {
         ("stbcast link 1 --ttl x", UsageError::Time),
         ("stbcast link 1 --ttl 4294967295h", UsageError::Time),
         ("stbcast link 1 --connections 65536", UsageError::Range("connections", 0, 65535)),
+        ("stbcast serve --port 65536", UsageError::Range("port", 0, 65535)),
         ("stbcast rename 3", UsageError::NoName),
         ("stbcast rename x y", UsageError::Slot),
         ("stbcast revoke", UsageError::Slot),
@@ -166,6 +168,7 @@ fn no_error_repeats_a_link() {
         "stbcast pair LINK",
         "stbcast pair LINK --pin",
         "stbcast revoke LINK",
+        "stbcast serve --port LINK",
     ] {
         let e = parse(words, Some("nonsense")).unwrap_err();
         assert!(!format!("{e} {e:?}").contains("AbCdEfGh"), "{words}");

@@ -16,6 +16,7 @@ Usage:
   stbcast channels
   stbcast guide [NUMBER]
   stbcast watch NUMBER [-o FILE] [--seconds N]
+  stbcast serve [--port N]
   stbcast link NUMBER|playlist [--ttl 1h] [--connections N]
   stbcast terminals
   stbcast rename SLOT NAME
@@ -33,6 +34,8 @@ Commands:
   channels          list the channels of the box
   guide [NUMBER]    show what is on now and comes next, on all channels or on one
   watch NUMBER      receive a channel as an MPEG transport stream
+  serve             pass the box's channels to any player on this computer, and to nobody else: prints the URL of a
+                    playlist, and ends on Ctrl-C
   link NUMBER       print a URL that plays a channel in a player elsewhere at home; 'link playlist': of all channels
   terminals         list who was let in
   rename, revoke    call a terminal something else; put one out, or all: its streams end at once
@@ -42,10 +45,11 @@ Commands:
 
 Options:
   --box NAME        which box, where this computer is paired with several
-  --link URL        ask by a link ('stbcastd link', 'stbcast link') instead; for channels, guide and watch
+  --link URL        ask by a link ('stbcastd link', 'stbcast link') instead; for channels, guide, watch and serve
   --keys FILE       where keys are kept (~/.config/stbcast/boxes)
   -o, --output FILE where the stream goes; '-' is standard output, and the default
   --seconds N       stop after N seconds
+  --port N          of the playlist's URL; any that is free where it is not given
   --ttl TIME        how long a link lives: 30s, 15m, 1h; at most 12h
   --connections N   players of a link at one time; 0 is no limit
   --yes             ask nothing
@@ -123,7 +127,7 @@ pub(in super::super) enum UsageError {
 impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoCommand => "say what to do: pair, channels, guide, watch, ...",
+            Self::NoCommand => "say what to do: pair, channels, guide, watch, serve, ...",
             Self::UnknownCommand => "there is no such command",
             Self::UnknownOption(option) => return write!(f, "there is no option {option}"),
             Self::NoValue(option) => return write!(f, "{option} needs a value"),
