@@ -176,7 +176,7 @@ impl Client {
     }
 
     /// Takes one chunk. False for the last.
-    fn chunk(&mut self, body: &mut Vec<u8>) -> bool {
+    pub fn chunk(&mut self, body: &mut Vec<u8>) -> bool {
         let line = |bytes: &[u8]| bytes.windows(2).position(|w| w == b"\r\n");
         self.receive_until("a chunk's size", |bytes| line(bytes).is_some());
         let size: Vec<u8> = self.unread.drain(..line(&self.unread).unwrap_or(0) + 2).collect();
