@@ -32,6 +32,10 @@ mod probe;
 mod run;
 #[path = "peers/seam.rs"]
 mod seam;
+#[path = "peers/served.rs"]
+mod served;
+#[path = "support/shell.rs"]
+mod shell;
 #[path = "peers/stage.rs"]
 mod stage;
 #[path = "peers/wall.rs"]

@@ -57,7 +57,7 @@ fn vlc_plays_the_list() {
 
 /// Plays four seconds of each entry and gives what came out, by mpv's word on its outputs, which it opens with the
 /// first decoded frame. Panics at anything it complains of.
-fn mpv(urls: &[&str]) -> Vec<String> {
+pub(crate) fn mpv(urls: &[&str]) -> Vec<String> {
     let fixed =
         ["mpv", "--no-config", "--vo=null", "--ao=null", "--length=4", "--msg-level=all=warn,cplayer=info"];
     let ran = run(&[&fixed, urls].concat(), MOST);

@@ -24,9 +24,14 @@ pub(crate) fn see(stb: &Stb, services: &[Shown]) {
     thread::scope(|scope| {
         for service in services {
             let url = stb.channel(service.number);
-            scope.spawn(move || assert_eq!(programs(&url), expected(service), "{url}"));
+            scope.spawn(move || see_at(&url, service));
         }
     });
+}
+
+/// ffprobe sees `service` alone at `url`, as it is.
+pub(crate) fn see_at(url: &str, service: &Shown) {
+    assert_eq!(programs(url), expected(service), "{url}");
 }
 
 /// The lines ffprobe prints of the programmes behind `url`.
