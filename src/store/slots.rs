@@ -221,7 +221,8 @@ fn overwrite(file: &mut File, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Destroys both slots of a record: their bytes are overwritten on flash, then they are removed. What a flash
-/// controller keeps of old blocks is beyond its reach; that is why secrets are sealed by a key of their own.
+/// controller keeps of old blocks is beyond its reach, and so is what a file system keeps that journals data (ext4 with
+/// `data=journal`) or writes to a new place (UBIFS, F2FS); that is why secrets are sealed by a key of their own.
 pub fn erase(directory: &Path, kind: Kind) -> Result<(), StoreError> {
     for path in paths(directory, kind) {
         let failed = |why| StoreError { path: path.clone(), why };
