@@ -45,6 +45,9 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
         .mode(0o700)
         .create(&state)
         .map_err(|e| format!("state directory {}: {e}", state.display()))?;
+    // First of all: where another box runs, nothing of its state is touched.
+    let groups = groups()?;
+    let (local_listener, _socket_file) = local_socket(settings, &state, groups)?;
     let writer = Writer::new(&state).map_err(|e| format!("cannot find this program's own file: {e}"))?;
     let access = access(settings, &state, &writer)?;
     let lists = imports::read(settings)?;
@@ -59,8 +62,6 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
     let listeners = listeners(settings)?;
     let addresses = listeners.iter().map(|l| server::bound_to(l.as_fd())).collect::<Result<Vec<_>, _>>();
     let addresses = addresses.map_err(|e| format!("listening: {e}"))?;
-    let groups = groups()?;
-    let (local_listener, _socket_file) = local_socket(settings, &state, groups)?;
     let hub = Rc::new(Hub::default());
     let pairing = pairing(settings, &state, &reactor, &access, (&writer, &hub))?;
     let stb = Rc::new(SetTopBox {
