@@ -123,14 +123,16 @@ pub async fn accept_all(
 /// What the peer may, by the user and the groups it had when it connected.
 fn right_of(stream: BorrowedFd<'_>, groups: Groups) -> Option<Right> {
     let peer = getsockopt(&stream, sockopt::PeerCredentials).ok()?;
-    if peer.uid() == 0 || peer.uid() == nix::unistd::geteuid().as_raw() {
-        return Some(Right::Control);
-    }
-    let own = crate::sys::socket::peer_groups(stream).unwrap_or_default();
-    let is_in = |group: Option<Gid>| {
-        group.is_some_and(|group| peer.gid() == group.as_raw() || own.contains(&group.as_raw()))
-    };
-    if is_in(groups.control) {
+    let mut of_peer = crate::sys::socket::peer_groups(stream).unwrap_or_default();
+    of_peer.push(peer.gid());
+    let is_master = peer.uid() == 0 || peer.uid() == nix::unistd::geteuid().as_raw();
+    right_by(is_master, &of_peer, groups)
+}
+
+/// What a peer of these groups may; `is_master`: root or this process's own user.
+fn right_by(is_master: bool, of_peer: &[u32], groups: Groups) -> Option<Right> {
+    let is_in = |group: Option<Gid>| group.is_some_and(|group| of_peer.contains(&group.as_raw()));
+    if is_master || is_in(groups.control) {
         return Some(Right::Control);
     }
     is_in(groups.view).then_some(Right::View)
@@ -215,5 +217,73 @@ pub fn parse(bytes: &[u8]) -> Result<Request, &'static str> {
     match serde_json_core::from_slice_escaped::<Request>(bytes, &mut unescaped) {
         Ok((request, used)) if bytes[used..].trim_ascii().is_empty() => Ok(request),
         _ => Err("the line is no request of this protocol"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers that are nobody's.
+    const CONTROL: u32 = 64_101;
+    const VIEW: u32 = 64_102;
+    const NOBODY: u32 = 64_103;
+
+    #[test]
+    fn groups_give_their_right_and_no_group_gives_none() {
+        let [control, view] = [CONTROL, VIEW].map(|gid| Some(Gid::from_raw(gid)));
+        let both = Groups { control, view };
+        for (is_master, of_peer, groups, right) in [
+            (true, &[][..], Groups::default(), Some(Right::Control)),
+            (false, &[], both, None),
+            (false, &[NOBODY], both, None),
+            (false, &[CONTROL], both, Some(Right::Control)),
+            (false, &[NOBODY, VIEW], both, Some(Right::View)),
+            (false, &[VIEW, CONTROL], both, Some(Right::Control)),
+            (false, &[CONTROL, VIEW], Groups::default(), None),
+            (false, &[CONTROL], Groups { control: None, view }, None),
+            // Root's group is no name for "no group".
+            (false, &[0], Groups::default(), None),
+        ] {
+            assert_eq!(right_by(is_master, of_peer, groups), right, "{is_master} {of_peer:?}");
+        }
+    }
+
+    /// The kernel's word: a program of another user, with these groups, connects.
+    #[test]
+    #[ignore = "needs root: run by scripts/check"]
+    fn the_kernel_says_which_groups_a_peer_is_in() {
+        const CONNECT: &str = "IO::Socket::UNIX->new(Peer => $ARGV[0])->getline";
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let path = std::env::temp_dir().join(format!("stbcast-groups-{}", std::process::id()));
+        let groups = Groups { control: Some(Gid::from_raw(CONTROL)), view: Some(Gid::from_raw(VIEW)) };
+        let (listener, _file) = listen(&path, groups).unwrap();
+        let listener = UnixListener::from(listener);
+        listener.set_nonblocking(false).unwrap();
+        for (gid, more, right) in [
+            (NOBODY, NOBODY, None),
+            (NOBODY, VIEW, Some(Right::View)),
+            (CONTROL, NOBODY, Some(Right::Control)),
+            (VIEW, CONTROL, Some(Right::Control)),
+        ] {
+            let mut peer = std::process::Command::new("setpriv")
+                .args([format!("--reuid={NOBODY}"), format!("--regid={gid}"), format!("--groups={more}")])
+                .args(["perl", "-MIO::Socket::UNIX", "-e", CONNECT])
+                .arg(&path)
+                .spawn()
+                .unwrap();
+            let (stream, _) = listener.accept().unwrap();
+            assert_eq!(right_of(stream.as_fd(), groups), right, "{gid} {more}");
+            drop(stream);
+            peer.wait().unwrap();
+        }
+    }
+
+    #[test]
+    fn this_user_may_all() {
+        let (one, _other) = UnixStream::pair().unwrap();
+        assert_eq!(right_of(one.as_fd(), Groups::default()), Some(Right::Control));
     }
 }
