@@ -1,6 +1,7 @@
 //! What draws the TV's screen: a program at the local socket that hears of everything and answers questions.
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -82,6 +83,18 @@ impl Screen {
                 return line;
             }
         }
+    }
+
+    /// How many watch, as it is told next.
+    pub fn viewers(&mut self) -> u64 {
+        let event = self.events.pop_front().unwrap_or_else(|| self.line().expect("the box goes on"));
+        assert_eq!(text(&event, "event"), Some("viewers"), "{event}");
+        number(&event, "viewers")
+    }
+
+    /// Says no more.
+    pub fn shut_down(&self) {
+        self.lines.get_ref().shutdown(Shutdown::Write).expect("the socket is open");
     }
 
     /// The next event, which is of this name.
