@@ -349,11 +349,18 @@ impl Program {
     /// Its exit code, what it said last and what on standard error.
     fn end(mut self) -> (Option<i32>, String, String) {
         drop(self.child.stdin.take());
+        let status = wait_for("the program's end", || self.child.try_wait().unwrap());
         let (mut out, mut err) = (String::new(), String::new());
         self.lines.read_to_string(&mut out).unwrap();
         self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-        let status = wait_for("the program's end", || self.child.try_wait().unwrap());
         (status.code(), out, err)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
     }
 }
 
