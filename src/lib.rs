@@ -5,7 +5,9 @@
 //! ```text
 //!   data     source ─▶ demux ─▶ service ─▶ pump ─▶ socket
 //!   control  http ─▶ api ─▶ pairing ─▶ access ─▶ channel ─▶ tuner
-//!   ground   ts   rap   ring   guide   text   handshake   reactor   store   board   sys
+//!   names    ddns ─▶ fetch ─▶ tls                 the box tells its name service where it is
+//!            cloud ─▶ nameserver, registrar         the name service: who has which name, and the DNS
+//!   ground   ts   rap   ring   guide   text   handshake   registration   resolver   reactor   store   board   sys
 //! ```
 //!
 //! No arrow runs back; `tests/layering.rs` holds who may use whom. All of the box runs on one thread that sleeps only
@@ -30,6 +32,14 @@
 //! | [`rap`] | where a decoder can start, per codec | rings |
 //! | [`ring`] | memory with positions | what is in it |
 //! | [`handshake`] | what box and terminal prove to each other, both ends | windows, slots, HTTP |
+//! | [`registration`] | what box and name service say to each other, both ends | tables, sockets |
+//! | [`ddns`] | the box's name: claim, heartbeat, other providers | HTTP's server, streams |
+//! | [`fetch`] | one HTTP request of the box and its answer | who asks |
+//! | [`tls`] | TLS over any stream, the client's end | HTTP |
+//! | [`resolver`] | the address of a host, by a DNS query of its own | who asks |
+//! | [`registrar`] | claims, leases, whose name it is | DNS messages, sockets |
+//! | [`nameserver`] | authoritative DNS: answers, transfers, updates | claims |
+//! | [`cloud`] | `stbcast-cloud`: settings, sockets, administration | the box |
 //! | [`text`] | foreign text made harmless | where it is shown |
 //! | [`reactor`] | epoll, timers, signals | tasks' business |
 //! | [`store`] | records on flash, the process that writes them | what is in a record |
@@ -46,17 +56,27 @@ pub mod access;
 pub mod api;
 pub mod board;
 pub mod channel;
+#[cfg(feature = "cloud")]
+pub mod cloud;
 pub mod daemon;
+pub mod ddns;
 pub mod demux;
+pub mod fetch;
 pub mod guide;
 pub mod handshake;
 pub mod http;
 pub mod import;
 pub mod local;
+#[cfg(feature = "cloud")]
+pub mod nameserver;
 pub mod pairing;
 pub mod pump;
 pub mod rap;
 pub mod reactor;
+#[cfg(feature = "cloud")]
+pub mod registrar;
+pub mod registration;
+pub mod resolver;
 pub mod ring;
 pub mod service;
 pub mod source;
@@ -65,5 +85,6 @@ pub mod sys;
 #[cfg(feature = "cli")]
 pub mod terminal;
 pub mod text;
+pub mod tls;
 pub mod ts;
 pub mod tuner;

@@ -49,6 +49,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("local", &["board", "reactor", "sys"]),
+    // names: ddns ─▶ fetch ─▶ tls on the box; cloud ─▶ nameserver, registrar at the name service
+    ("registration", &[]),
+    ("resolver", &[]),
+    ("tls", &[]),
+    ("fetch", &[]),
+    ("ddns", &[]),
+    ("registrar", &[]),
+    ("nameserver", &[]),
+    ("cloud", &[]),
     // programs
     (
         "daemon",

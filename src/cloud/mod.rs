@@ -1,0 +1,1 @@
+//! `stbcast-cloud`: settings, sockets, administration.

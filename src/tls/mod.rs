@@ -1,0 +1,3 @@
+//! TLS over any stream: the client's end.
+//!
+//! Knows nothing of HTTP.
