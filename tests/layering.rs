@@ -51,9 +51,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("local", &["board", "reactor", "sys"]),
     // names: ddns ─▶ fetch ─▶ tls on the box; cloud ─▶ nameserver, registrar at the name service
     ("registration", &[]),
-    ("resolver", &[]),
-    ("tls", &[]),
-    ("fetch", &[]),
+    ("resolver", &["reactor", "sys"]),
+    ("tls", &["sys"]),
+    ("fetch", &["reactor", "resolver", "tls"]),
     ("ddns", &[]),
     ("registrar", &[]),
     ("nameserver", &[]),

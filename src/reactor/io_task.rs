@@ -57,7 +57,10 @@ impl Io {
         self.when(work, |waiting, waker| waiting.reader = Some(waker)).await
     }
 
-    async fn when_writable<T>(&self, work: impl FnMut(BorrowedFd<'_>) -> nix::Result<T>) -> io::Result<T> {
+    pub(super) async fn when_writable<T>(
+        &self,
+        work: impl FnMut(BorrowedFd<'_>) -> nix::Result<T>,
+    ) -> io::Result<T> {
         self.when(work, |waiting, waker| waiting.writer = Some(waker)).await
     }
 

@@ -17,7 +17,10 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 
 use crate::sys::clock;
 
+mod connect;
 mod io_task;
+#[cfg(test)]
+pub(crate) mod sample;
 mod timer;
 
 pub use io_task::Io;

@@ -1,25 +1,10 @@
-use std::cell::Cell;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
 use embedded_io_async::{Read, Write};
-use smol::LocalExecutor;
 
+use super::sample::run;
 use super::*;
-
-/// Runs `work` on one thread, as the box does.
-fn run<T>(reactor: &Rc<Reactor>, work: impl Future<Output = T>) -> T {
-    let result = Cell::new(None);
-    let executor = LocalExecutor::new();
-    executor.spawn(async { result.set(Some(work.await)) }).detach();
-    loop {
-        while executor.try_tick() {}
-        if let Some(result) = result.take() {
-            return result;
-        }
-        reactor.wait(false, |_| ()).unwrap();
-    }
-}
 
 fn pair(reactor: &Rc<Reactor>) -> (Io, Io) {
     let (a, b) = UnixStream::pair().unwrap();
