@@ -63,6 +63,11 @@ const KEYS: &[(&str, &str, &str)] = &[
         "&str",
         "Interface on which imported lists may name multicast groups; empty: the kernel's choice.",
     ),
+    (
+        "ca_file",
+        "&str",
+        "PEM file of the roots that servers' certificates are judged by when the configuration names none.",
+    ),
     ("input_buffer_bytes", "usize", "Bytes the kernel may hold for one input: 2 s of its stream."),
     ("start_age_max_ms", "u64", "Milliseconds: an older random access point starts nobody."),
     ("linger_ms", "u64", "Milliseconds a ring and its mux stay open after the last viewer."),

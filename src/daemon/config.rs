@@ -28,6 +28,7 @@ pub(super) struct Settings {
     pub(super) log: Option<LevelFilter>,
     pub(super) clock: Option<ClockSource>,
     pub(super) lan_interfaces: Vec<String>,
+    pub(super) ca_file: Option<PathBuf>,
 }
 
 /// Why a setting is refused.
@@ -120,6 +121,10 @@ impl Settings {
             "lan-interface" => {
                 push(&mut self.lan_interfaces, value.into(), "lan-interface", LAN_INTERFACES_MAX)
             }
+            "ca-file" => {
+                self.ca_file = Some(value.into());
+                Ok(())
+            }
             "clock" => {
                 let clock = ClockSource::named(value).ok_or_else(|| SettingError::Clock(value.into()))?;
                 self.clock = Some(clock);
@@ -184,6 +189,7 @@ impl Settings {
 /// All keys, which are the flags of `run`, too. In a file, an underscore does for a hyphen, as in board files.
 pub(super) const KEYS: &[&str] = &[
     "authority",
+    "ca-file",
     "clock",
     "import",
     "iptv-interface",
