@@ -55,7 +55,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tls", &["sys"]),
     ("fetch", &["reactor", "resolver", "tls"]),
     ("ddns", &[]),
-    ("registrar", &[]),
+    ("registrar", &["nameserver", "registration"]),
     ("nameserver", &[]),
     ("cloud", &[]),
     // programs
