@@ -32,6 +32,7 @@ mod refusal;
 #[cfg(test)]
 mod sample;
 mod stage;
+pub mod store;
 mod sweep;
 mod table;
 #[cfg(test)]

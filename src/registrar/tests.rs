@@ -68,10 +68,9 @@ fn a_captured_beat_moves_no_name() {
     assert_eq!(rig.send(Came::Udp, "198.41.0.4:53", &caught), None);
     assert_eq!(rig.published("alice"), Some((ip("192.0.1.7"), None)));
     // a cookie for one address is none for another
-    stb.hear(&{
-        let packet = stb.packet();
-        rig.send(Came::Udp, "192.0.1.9:4000", &packet).unwrap()
-    });
+    let packet = stb.packet();
+    let answer = rig.send(Came::Udp, "192.0.1.9:4000", &packet).unwrap();
+    stb.hear(&answer);
     let stolen = stb.packet();
     let answer = rig.send(Came::Udp, "198.41.0.4:53", &stolen).unwrap();
     assert_eq!(crate::registration::Header::peek(&answer).unwrap().kind, crate::registration::Kind::Retry);
