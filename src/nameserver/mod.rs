@@ -13,13 +13,32 @@
 //!   alice.box.test               60  TXT         "v=stb1" where there is nothing else: so the name exists at secondaries, too
 //! ```
 
+mod answer;
+mod changes;
 mod directory;
+mod envelope;
+mod records;
+mod request;
+mod rrl;
+mod server;
+mod transfer;
+mod tsig;
+mod update;
+mod wire;
 mod zone;
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
 
 pub use directory::{
     Address, Change, Directory, Found, LABEL_MAX, Published, Snapshot, TEXT_MAX, TEXTS_MAX, Taken, Text,
     Ticket, Update, UpdateError,
 };
+pub use server::{Counters, Nameserver, Reply, Transport};
+pub use transfer::{Step, Transfer};
+pub use tsig::{Key, KeyError};
 pub use zone::{Record, RecordError, Zone, ZoneSettings};
 
 /// The time as the caller knows it.
