@@ -44,6 +44,7 @@
 //! | [`reactor`] | epoll, timers, signals | tasks' business |
 //! | [`store`] | records on flash, the process that writes them | what is in a record |
 //! | [`local`] | the local socket: how the box's own programs ask | HTTP |
+//! | [`log_sink`] | where log lines go | who writes them |
 //! | [`daemon`] | `stbcastd`: command line, configuration, main loop | |
 //! | [`terminal`] | `stbcast`: a terminal for a shell | the box's insides |
 //! | [`board`] | the constants of the board this was built for | |
@@ -67,6 +68,7 @@ pub mod handshake;
 pub mod http;
 pub mod import;
 pub mod local;
+pub mod log_sink;
 #[cfg(feature = "cloud")]
 pub mod nameserver;
 pub mod pairing;

@@ -50,6 +50,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("local", &["board", "reactor", "sys"]),
     // names: ddns ─▶ fetch ─▶ tls on the box; cloud ─▶ nameserver, registrar at the name service
+    ("log_sink", &[]),
     ("registration", &[]),
     ("resolver", &["reactor", "sys"]),
     ("tls", &["sys"]),
@@ -57,7 +58,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ddns", &[]),
     ("registrar", &["nameserver", "registration"]),
     ("nameserver", &[]),
-    ("cloud", &[]),
+    ("cloud", &["log_sink", "nameserver", "registrar", "registration", "sys"]),
     // programs
     (
         "daemon",
@@ -72,6 +73,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "http",
             "import",
             "local",
+            "log_sink",
             "pairing",
             "pump",
             "reactor",

@@ -9,7 +9,6 @@ mod config;
 mod desk;
 mod events;
 mod imports;
-mod log_sink;
 mod main_loop;
 mod pair;
 mod questions;

@@ -17,7 +17,7 @@ use smol::future::BoxedLocal;
 
 use super::config::Settings;
 use super::desk::Desk;
-use super::{events, imports, log_sink, main_loop};
+use super::{events, imports, main_loop};
 use crate::access::{self, Access, ClockSource, KeyError};
 use crate::api::{self, BOX_NAME, SetTopBox};
 use crate::channel::ChannelTable;
@@ -34,11 +34,11 @@ use crate::source::SourceUrl;
 use crate::store::{Kind, Loaded, Writer, erase, load};
 use crate::text::Unmarked;
 use crate::tuner::Tuners;
-use crate::{board, sys};
+use crate::{board, log_sink, sys};
 
 /// Runs the box until it is told to stop. The error is a sentence.
 pub(super) fn run(settings: &Settings) -> Result<(), String> {
-    log_sink::install(settings.log.unwrap_or(LevelFilter::Info));
+    log_sink::install("stbcastd", settings.log.unwrap_or(LevelFilter::Info));
     let state = settings.state();
     fs::DirBuilder::new()
         .recursive(true)
