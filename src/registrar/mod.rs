@@ -22,6 +22,7 @@ mod arena;
 mod beat;
 mod claim;
 mod directory;
+mod export;
 mod index;
 mod keep;
 mod look;
@@ -40,6 +41,7 @@ mod tests;
 mod update;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
 use ring::rand::SecureRandom;
@@ -186,6 +188,17 @@ pub enum LoadError {
     /// None of the zones in the settings.
     Zone(Key),
 }
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(key) => write!(f, "there is no room for {key}: a larger capacity is wanted"),
+            Self::Zone(key) => write!(f, "{key} is in no zone that is served"),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
 
 impl Registrar {
     /// An empty one. `key` signs, `random` makes ids, keys and cookies.
