@@ -56,7 +56,11 @@ pub(super) enum Command {
     Key(PathBuf),
     /// Make the key of a brand.
     Keygen(PathBuf),
-    Provision { brand: PathBuf, out: PathBuf, serials: Vec<String> },
+    Provision {
+        brand: PathBuf,
+        out: PathBuf,
+        serials: Vec<String>,
+    },
     Ask(Box<Question>),
 }
 
@@ -97,9 +101,8 @@ pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Command, String> {
             rest.none()?;
             Ok(Command::Key(rest.state()))
         }
-        "list" | "stats" | "show" | "release" | "revoke" | "suspend" | "resume" | "add" | "export" | "import" => {
-            ask(&word, &mut parser)
-        }
+        "list" | "stats" | "show" | "release" | "revoke" | "suspend" | "resume" | "add" | "export"
+        | "import" => ask(&word, &mut parser),
         other => Err(format!("unknown command '{}'", other.escape_debug())),
     }
 }
@@ -115,7 +118,7 @@ fn run(parser: &mut lexopt::Parser) -> Result<Command, String> {
             }
             // A flag that is either there or not.
             Arg::Long("publish-private") => {
-                let said = parser.optional_value().map_or(Ok("true".to_owned()), text)?;
+                let said = parser.optional_value().map_or_else(|| Ok("true".to_owned()), text)?;
                 settings.set("publish-private", &said).map_err(|e| e.to_string())?;
             }
             Arg::Long(key) if KEYS.iter().any(|known| known.name == key) => {
@@ -140,14 +143,17 @@ fn ask(command: &str, parser: &mut lexopt::Parser) -> Result<Command, String> {
     let mut question = Question { cmd: command.to_owned(), ..Question::default() };
     match command {
         "list" | "stats" => rest.none()?,
-        "export" | "import" => question.file = Some(std::path::absolute(rest.one("a file")?).map_err(|e| e.to_string())?),
+        "export" | "import" => {
+            question.file = Some(std::path::absolute(rest.one("a file")?).map_err(|e| e.to_string())?);
+        }
         _ => question.name = Some(rest.one("a name, such as alice.box.example")?.to_owned()),
     }
     if command == "suspend" && rest.reason.is_none() {
         return Err("--reason is wanted: the owner is told it".into());
     }
     question.state = rest.state();
-    (question.zone, question.reason, question.erase, question.json) = (rest.zone, rest.reason, rest.erase, rest.json);
+    (question.zone, question.reason, question.erase, question.json) =
+        (rest.zone, rest.reason, rest.erase, rest.json);
     Ok(Command::Ask(question.into()))
 }
 

@@ -158,7 +158,8 @@ impl Settings {
                 self.enrol = Some(enrol);
             }
             "brand-key" => {
-                let key_of_brand = ServicePublic::parse(value).ok_or_else(|| wrong("43 letters of base64url are wanted"))?;
+                let key_of_brand =
+                    ServicePublic::parse(value).ok_or_else(|| wrong("43 letters of base64url are wanted"))?;
                 push(&mut self.brand_keys, key_of_brand, key)?;
             }
             "blocked" => push(&mut self.blocked, value.to_ascii_lowercase(), key)?,
@@ -179,11 +180,15 @@ impl Settings {
                 };
             }
             "capacity" => self.capacity = Some(number(1..=20_000_000, "a number up to 20000000 is wanted")?),
-            "moved-to" => self.moved_to = Some(moved(value).ok_or_else(|| wrong("an URL and a key are wanted"))?),
+            "moved-to" => {
+                self.moved_to = Some(moved(value).ok_or_else(|| wrong("an URL and a key are wanted"))?);
+            }
             "secondary" => push(&mut self.secondaries, value.to_owned(), key)?,
             "publish" => self.publish = Some(value.to_owned()),
             "store" => self.store = Some(value.to_owned()),
-            "log" => self.log = Some(value.parse().map_err(|_| wrong("error, warn, info or debug is wanted"))?),
+            "log" => {
+                self.log = Some(value.parse().map_err(|_| wrong("error, warn, info or debug is wanted"))?);
+            }
             _ => return Err(SettingError::UnknownKey(key.to_owned())),
         }
         Ok(())

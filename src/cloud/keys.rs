@@ -45,7 +45,10 @@ pub(super) fn brand_key(path: &Path) -> Result<ServiceKey, String> {
 pub(super) fn factory_file(brand: &ServiceKey, serial: &str) -> Result<Zeroizing<String>, String> {
     let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':');
     if serial.is_empty() || serial.len() > 64 || !serial.bytes().all(known) {
-        return Err(format!("serial '{}': 1 to 64 letters, digits and - _ . : are wanted", serial.escape_debug()));
+        return Err(format!(
+            "serial '{}': 1 to 64 letters, digits and - _ . : are wanted",
+            serial.escape_debug()
+        ));
     }
     let key = BoxKey::from_seed(seed()?);
     let voucher = Voucher { serial, key: key.public() }.sign(brand);
@@ -110,7 +113,8 @@ mod tests {
     fn a_factory_file_holds_a_voucher_for_its_key() {
         let brand = ServiceKey::from_seed([1; 32]);
         let text = factory_file(&brand, "A-1").unwrap();
-        let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = ")).unwrap();
+        let value =
+            |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = ")).unwrap();
         let bytes = |key: &str| Base64UrlUnpadded::decode_vec(value(key)).unwrap();
         let key = BoxKey::from_seed(bytes("key").try_into().unwrap());
         let voucher = Signature(bytes("voucher").try_into().unwrap());

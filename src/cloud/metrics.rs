@@ -10,7 +10,8 @@ use super::http::{Reply, Request};
 use super::service::Service;
 
 /// Numbers that go up and down; the others only grow.
-const GAUGES: &[&str] = &["names", "capacity", "old_keys", "writes_waiting", "store_failure", "clock_doubted"];
+const GAUGES: &[&str] =
+    &["names", "capacity", "old_keys", "writes_waiting", "store_failure", "clock_doubted"];
 
 /// Answers `GET /metrics`.
 pub(super) fn answer(service: &Service, request: &Request) -> Reply {

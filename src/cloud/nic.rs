@@ -64,13 +64,15 @@ impl Word {
 /// Reads a request.
 pub(super) fn parse(request: &Request) -> Result<Asked, Word> {
     let (user, password) = credentials(request.authorization.as_deref()).ok_or(Word::BadAuth)?;
-    let mut asked =
-        Asked { user, password, hosts: Vec::new(), v4: None, v6: None, is_offline: false };
+    let mut asked = Asked { user, password, hosts: Vec::new(), v4: None, v6: None, is_offline: false };
     let mut told = false;
     for (name, value) in fields(&request.query) {
         match name.as_str() {
             "hostname" | "host" => {
-                asked.hosts = value.split(',').map(|host| host.trim().trim_end_matches('.').to_ascii_lowercase()).collect();
+                asked.hosts = value
+                    .split(',')
+                    .map(|host| host.trim().trim_end_matches('.').to_ascii_lowercase())
+                    .collect();
             }
             "myip" | "myipv6" | "ip" | "ipv6" => {
                 for text in value.split(',').map(str::trim).filter(|text| !text.is_empty()) {
@@ -134,7 +136,10 @@ mod tests {
         let asked = |query: &str| parse(&request(query, basic));
         let whole = asked("system=dyndns&hostname=Alice.box.test.&myip=192.0.1.7&wildcard=OFF").unwrap();
         assert_eq!((whole.user.as_str(), whole.password.as_str()), ("alice", "secret"));
-        assert_eq!((whole.hosts, whole.v4, whole.v6), (vec!["alice.box.test".into()], Some([192, 0, 1, 7].into()), None));
+        assert_eq!(
+            (whole.hosts, whole.v4, whole.v6),
+            (vec!["alice.box.test".into()], Some([192, 0, 1, 7].into()), None)
+        );
         let both = asked("hostname=a&myip=192.0.1.7,2001:db8::1").unwrap();
         assert_eq!((both.v4.is_some(), both.v6.is_some()), (true, true));
         let six = asked("hostname=a&myipv6=2001:db8::1").unwrap();
@@ -144,7 +149,9 @@ mod tests {
         assert_eq!(asked("hostname=a&myip=999.1.1.1"), Err(Word::Abuse));
         assert_eq!(asked("myip=1.2.3.4"), Err(Word::NotFqdn));
         assert_eq!(asked("hostname=a,b,c,d,e,f,g,h,i"), Err(Word::NumHost));
-        for wrong in [None, Some("Basic"), Some("Basic !!!"), Some("Basic YWxpY2U="), Some("Bearer YWxpY2U6c2VjcmV0")] {
+        for wrong in
+            [None, Some("Basic"), Some("Basic !!!"), Some("Basic YWxpY2U="), Some("Bearer YWxpY2U6c2VjcmV0")]
+        {
             assert_eq!(parse(&request("hostname=a", wrong)), Err(Word::BadAuth), "{wrong:?}");
         }
     }

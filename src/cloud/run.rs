@@ -65,7 +65,6 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
     let store = Rc::new(thread);
     keep(&service, &executor, &store, told);
     serve_http(settings, &service, &executor)?;
-    // WIRE
     executor.spawn(admin::answer_all(admin, Rc::clone(&executor), Rc::clone(&service))).detach();
     smol::block_on(executor.run(async {
         signals.readable().await.map_err(|e| format!("signals: {e}"))?;

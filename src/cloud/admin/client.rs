@@ -19,8 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Asks the running service and prints the answer. The error is a sentence.
 pub(in crate::cloud) fn ask(question: &Question) -> Result<(), String> {
     let path = socket(&question.state);
-    let stream = UnixStream::connect(&path)
-        .map_err(|e| format!("no service answers at {}: {e} (--state tells where it runs)", path.display()))?;
+    let stream = UnixStream::connect(&path).map_err(|e| {
+        format!("no service answers at {}: {e} (--state tells where it runs)", path.display())
+    })?;
     let talk = || -> std::io::Result<()> {
         stream.set_read_timeout(Some(PATIENCE))?;
         let mut line = serde_json::to_vec(question)?;
@@ -69,14 +70,19 @@ fn send_file(path: &Path, stream: &UnixStream) -> Result<std::thread::JoinHandle
     }))
 }
 
-fn show(stream: &UnixStream, question: &Question, mut kept: Option<&mut BufWriter<File>>) -> Result<String, String> {
+fn show(
+    stream: &UnixStream,
+    question: &Question,
+    mut kept: Option<&mut BufWriter<File>>,
+) -> Result<String, String> {
     let mut lines = BufReader::new(stream);
     let (mut bar, mut rows) = (Bar::new(), 0_u64);
     loop {
         let mut text = String::new();
         let most = u64::try_from(LINE_MAX).unwrap_or(u64::MAX);
         (&mut lines).take(most).read_line(&mut text).map_err(|e| format!("the service fell silent: {e}"))?;
-        let line = serde_json::from_str(&text).map_err(|_| "the service hung up, look into its log".to_owned())?;
+        let line =
+            serde_json::from_str(&text).map_err(|_| "the service hung up, look into its log".to_owned())?;
         match (line, &mut kept) {
             (Line::Row(row), Some(file)) => {
                 let line = serde_json::to_string(&row).map_err(|e| e.to_string())?;

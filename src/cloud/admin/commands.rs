@@ -47,7 +47,7 @@ fn named(service: &Service, name: &str) -> Result<(usize, String), String> {
     let (zone, label) = service.split(name).ok_or_else(|| {
         format!("'{}' is in no zone of this service: a whole name is wanted", name.escape_debug())
     })?;
-    Ok((zone, label.to_owned()))
+    Ok((zone, label))
 }
 
 async fn change(service: &Service, question: &Question, zone: usize, name: &str) -> Result<String, String> {
@@ -66,21 +66,28 @@ async fn change(service: &Service, question: &Question, zone: usize, name: &str)
     let ticket = staged.map_err(|why| why.to_string())?;
     service.committed(Some(ticket)).await?;
     Ok(match question.cmd.as_str() {
-        "add" => format!("added; 'show {}' tells with what it is updated", question.name.as_deref().unwrap_or_default()),
+        "add" => format!(
+            "added; 'show {}' tells with what it is updated",
+            question.name.as_deref().unwrap_or_default()
+        ),
         "release" => "released: it rests for 90 days".to_owned(),
-        "revoke" => "revoked: its box is told; its owner gets it with the recovery code and another key".to_owned(),
+        "revoke" => {
+            "revoked: its box is told; its owner gets it with the recovery code and another key".to_owned()
+        }
         "suspend" => "suspended".to_owned(),
         _ => "resumed".to_owned(),
     })
 }
 
-async fn list(service: &Service, question: &Question, peer: &mut Peer) -> io::Result<Line> {
-    let end = question.zone.as_deref().map(|zone| format!(".{}", zone.trim_end_matches('.').to_ascii_lowercase()));
+async fn list(service: &Service, question: &Question, peer: &Peer) -> io::Result<Line> {
+    let end =
+        question.zone.as_deref().map(|zone| format!(".{}", zone.trim_end_matches('.').to_ascii_lowercase()));
     let (mut cursor, mut rows, mut count) = (Some(0), Vec::new(), 0_u64);
     while let Some(at) = cursor {
         cursor = service.registrar.borrow().list(service.now(), at, &mut |name| rows.push(brief(name)));
         for row in rows.drain(..) {
-            let is_wanted = |end: &String| row.get("name").and_then(Value::as_str).is_some_and(|n| n.ends_with(end));
+            let is_wanted =
+                |end: &String| row.get("name").and_then(Value::as_str).is_some_and(|n| n.ends_with(end));
             if end.as_ref().is_none_or(is_wanted) {
                 count += 1;
                 peer.say(&Line::Row(row)).await?;
@@ -163,7 +170,7 @@ pub(in crate::cloud) fn stats(service: &Service) -> Map<String, Value> {
     ])
 }
 
-async fn export(service: &Service, peer: &mut Peer) -> io::Result<Line> {
+async fn export(service: &Service, peer: &Peer) -> io::Result<Line> {
     let all = service.registrar.borrow().stats().names as u64;
     let (mut cursor, mut lines, mut done) = (Some(0), Vec::new(), 0_u64);
     while let Some(at) = cursor {
@@ -188,7 +195,9 @@ async fn import(service: &Service, peer: &mut Peer) -> io::Result<Line> {
         let taken = service.registrar.borrow_mut().import(service.now(), &line);
         match taken {
             Ok(ticket) => last = Some(ticket),
-            Err(why) => return Ok(Line::Error(format!("line {}: {why}; the lines before it are in", done + 1))),
+            Err(why) => {
+                return Ok(Line::Error(format!("line {}: {why}; the lines before it are in", done + 1)));
+            }
         }
         done += 1;
         if done.is_multiple_of(STRIDE) {

@@ -28,7 +28,11 @@ impl Bar {
         let left = self.began.elapsed().as_secs().saturating_mul(all - done).checked_div(done).unwrap_or(0);
         let mut out = std::io::stderr().lock();
         // A terminal that is gone needs no bar.
-        let _gone = write!(out, "\r[{:-<30}] {percent:>3} %, {done} of {all}, {left} s left \x1b[K", "#".repeat(filled));
+        let _gone = write!(
+            out,
+            "\r[{:-<30}] {percent:>3} %, {done} of {all}, {left} s left \x1b[K",
+            "#".repeat(filled)
+        );
         let _gone = out.flush();
     }
 

@@ -93,7 +93,7 @@ impl Peer {
     }
 
     /// A line of the answer.
-    pub(super) async fn say(&mut self, line: &Line) -> io::Result<()> {
+    pub(super) async fn say(&self, line: &Line) -> io::Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
         self.lines.get_ref().write_all(&text).await

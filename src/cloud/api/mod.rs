@@ -132,7 +132,13 @@ async fn beat(service: &Service, request: &Request) -> Reply {
     if is_about && !request.is_private {
         return Reply::silence();
     }
-    let said = service.registrar.borrow_mut().datagram(service.now(), Came::Https, request.from, &request.body, &mut out);
+    let said = service.registrar.borrow_mut().datagram(
+        service.now(),
+        Came::Https,
+        request.from,
+        &request.body,
+        &mut out,
+    );
     match said {
         Beaten::Silence => Reply::silence(),
         Beaten::Send(length) => Reply::packet(&out[..length]),

@@ -66,7 +66,7 @@ pub(in crate::cloud) async fn accept_all<A, F>(
         let peer = Peer { address, is_private: tls.is_some(), is_proxy };
         executor
             .spawn(async move {
-                converse(stream, tls, peer, answer).await;
+                Box::pin(converse(stream, tls, peer, answer)).await;
                 drop(place);
             })
             .detach();

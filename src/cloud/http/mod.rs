@@ -7,7 +7,7 @@ mod door;
 mod listener;
 mod tls;
 
-pub(super) use door::{Doors, Network};
+pub(super) use door::Doors;
 pub(super) use listener::{Listening, accept_all};
 pub(super) use tls::acceptor;
 
@@ -94,7 +94,8 @@ impl Reply {
 
     /// The path is there, with other methods.
     pub(super) fn not_allowed(methods: &'static str) -> Self {
-        let reply = Self::error(StatusCode::METHOD_NOT_ALLOWED, "method", &format!("this path takes {methods}"));
+        let reply =
+            Self::error(StatusCode::METHOD_NOT_ALLOWED, "method", &format!("this path takes {methods}"));
         Self { extra: Some((ALLOW, HeaderValue::from_static(methods))), ..reply }
     }
 
@@ -178,12 +179,15 @@ async fn whole(request: hyper::Request<Incoming>, peer: Peer) -> Result<Request,
             let why = format!("a body has at most {BODY_MAX} bytes, and comes whole");
             return Err(Reply::error(StatusCode::PAYLOAD_TOO_LARGE, "body", &why));
         }
-        None => return Err(Reply::error(StatusCode::REQUEST_TIMEOUT, "slow", "the body did not come in time")),
+        None => {
+            return Err(Reply::error(StatusCode::REQUEST_TIMEOUT, "slow", "the body did not come in time"));
+        }
     };
     let field = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
     let (from, is_private) = if peer.is_proxy {
-        let last = field("x-forwarded-for").and_then(|all| all.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
-        let ip = last.unwrap_or(peer.address.ip());
+        let last =
+            field("x-forwarded-for").and_then(|all| all.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
+        let ip = last.unwrap_or_else(|| peer.address.ip());
         (SocketAddr::new(ip.to_canonical(), 0), field("x-forwarded-proto") == Some("https"))
     } else {
         (peer.address, peer.is_private)
@@ -240,7 +244,13 @@ mod tests {
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
         assert_eq!(
             fields("hostname=a%2Eb&&myip=1.2.3.4&x&y=%zz%4&z=a+b%"),
-            [pair("hostname", "a.b"), pair("myip", "1.2.3.4"), pair("x", ""), pair("y", "%zz%4"), pair("z", "a b%")]
+            [
+                pair("hostname", "a.b"),
+                pair("myip", "1.2.3.4"),
+                pair("x", ""),
+                pair("y", "%zz%4"),
+                pair("z", "a b%")
+            ]
         );
         assert_eq!(fields(&"a&".repeat(100)).len(), 32);
     }
