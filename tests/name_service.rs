@@ -37,7 +37,8 @@ fn a_box_claims_beats_and_is_found_and_leaves() {
     let beat = stb.beat();
     let Heard::Retry(retry) = stb.beat_once(&beat) else { panic!("a cookie is wanted first") };
     assert_eq!(found(&cloud, "alice").1, Vec::<IpAddr>::new());
-    let Heard::Ack(ack) = stb.beat_once(&stbcast::registration::Beat { cookie: Some(retry.cookie), ..beat.clone() })
+    let Heard::Ack(ack) =
+        stb.beat_once(&stbcast::registration::Beat { cookie: Some(retry.cookie), ..beat.clone() })
     else {
         panic!("it is acknowledged")
     };
@@ -121,7 +122,11 @@ fn beats_go_by_http_where_udp_does_not_pass() {
         assert_eq!(post(cloud.http, "/v1/beat", "application/octet-stream", wrong).status, 204);
     }
     // What a box tells of itself does not go in the clear.
-    let about = stbcast::registration::About { epoch: stb.epoch, lan: Some(([10, 0, 0, 1], 80)), fw: Default::default() };
+    let about = stbcast::registration::About {
+        epoch: stb.epoch,
+        lan: Some(([10, 0, 0, 1], 80)),
+        fw: Default::default(),
+    };
     let packet = stb.packet(&about);
     assert_eq!(post(cloud.http, "/v1/beat", "application/octet-stream", &packet).status, 204);
 }
@@ -132,8 +137,10 @@ fn who_has_no_right_to_a_name_does_not_get_it() {
     let brand = dir.path().join("brand.key");
     let keygen = std::process::Command::new(STBCAST_CLOUD).arg("keygen").arg(&brand).output().unwrap();
     let public = String::from_utf8(keygen.stdout).unwrap();
-    let cloud =
-        Cloud::start(LOOPBACK[0], &["--brand-key", public.trim(), "--publish-private", "--blocked", "paypal"]);
+    let cloud = Cloud::start(
+        LOOPBACK[0],
+        &["--brand-key", public.trim(), "--publish-private", "--blocked", "paypal"],
+    );
     let word = |registrant: &Registrant| {
         let reply = registrant.claim(&cloud).err().unwrap();
         (reply.status, text(&body(&reply), "error").unwrap().to_owned())
@@ -156,10 +163,13 @@ fn who_has_no_right_to_a_name_does_not_get_it() {
     assert!(made.status.success());
     let factory = |serial: &str| {
         let file = std::fs::read_to_string(out.join(serial)).unwrap();
-        let value = |key: &str| file.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix(" = ")).unwrap().to_owned();
+        let value = move |key: &str| {
+            file.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix(" = ")).unwrap().to_owned()
+        };
         let voucher = Some((value("serial"), Signature(unb64(&value("voucher")))));
+        let seed = unb64(&value("key"));
         move |name: &str| Registrant {
-            key: BoxKey::from_seed(unb64(&value("key"))),
+            key: BoxKey::from_seed(seed),
             voucher: voucher.clone(),
             ..Registrant::new(name)
         }
@@ -176,8 +186,7 @@ fn who_has_no_right_to_a_name_does_not_get_it() {
 
 #[test]
 fn a_name_moves_with_its_owner_and_not_behind_their_back() {
-    let cloud =
-        Cloud::start(LOOPBACK[0], &["--enrol", "open", "--publish-private", "--move-delay", "3"]);
+    let cloud = Cloud::start(LOOPBACK[0], &["--enrol", "open", "--publish-private", "--move-delay", "3"]);
     let old = Registrant::new("alice");
     let mut stb = old.claim(&cloud).unwrap();
     stb.beat_until_heard();
@@ -206,9 +215,8 @@ fn a_name_moves_with_its_owner_and_not_behind_their_back() {
     // With the old key's word it moves at once.
     let third = Registrant::new("alice");
     let handover = new.handover(third.public());
-    let moved_again = third
-        .claim_with(&cloud, |_| format!(",\"handover\":{{\"sig\":\"{}\"}}", b64(&handover.0)))
-        .unwrap();
+    let moved_again =
+        third.claim_with(&cloud, |_| format!(",\"handover\":{{\"sig\":\"{}\"}}", b64(&handover.0))).unwrap();
     assert!(moved_again.epoch > moved.epoch);
     assert!(moved.beat_until_heard().flags.has(AckFlags::NAME_LOST));
     // The same key again: new secrets, the same name.
@@ -260,7 +268,10 @@ fn the_operator_sees_and_does() {
     stb.beat_until_heard();
     cloud.tell(&["add", "router.box.test"]);
     let list = cloud.tell(&["list"]);
-    assert!(list.contains("alice.box.test") && list.contains("online") && list.contains("127.0.0.1"), "{list}");
+    assert!(
+        list.contains("alice.box.test") && list.contains("online") && list.contains("127.0.0.1"),
+        "{list}"
+    );
     assert!(list.ends_with("2 names"), "{list}");
 
     // A router's client, with what show tells.

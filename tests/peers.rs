@@ -38,5 +38,7 @@ mod served;
 mod shell;
 #[path = "peers/stage.rs"]
 mod stage;
+#[path = "peers/updaters.rs"]
+mod updaters;
 #[path = "peers/wall.rs"]
 mod wall;

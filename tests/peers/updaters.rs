@@ -68,9 +68,14 @@ fn inadyn(cloud: &Cloud) {
     let cache = dir.path().join("cache");
     std::fs::create_dir(&cache).unwrap();
     let cache = format!("--cache-dir={}", cache.display());
-    let ran = run(&["inadyn", "--once", "--foreground", "--no-pidfile", "--force", &cache, "--config", &config], MOST);
+    let ran = run(
+        &["inadyn", "--once", "--foreground", "--no-pidfile", "--force", &cache, "--config", &config],
+        MOST,
+    );
     let said = format!("{}\n{}\n{}", ran.out, ran.err, cloud.log());
-    wait_for(&format!("inadyn's address: {said}"), || (found(cloud, "inadyn", "A") == "192.0.1.1").then_some(()));
+    wait_for(&format!("inadyn's address: {said}"), || {
+        (found(cloud, "inadyn", "A") == "192.0.1.1").then_some(())
+    });
     println!("updaters: inadyn");
 }
 
@@ -93,9 +98,13 @@ fn ddclient(cloud: &Cloud) {
     assert!(ran.out.contains("SUCCESS") || ran.err.contains("SUCCESS"), "{}\n{}", ran.out, ran.err);
     assert_eq!(found(cloud, "ddclient", "A"), "192.0.1.2");
     // A wrong password changes nothing.
-    let wrong = dir.file("wrong.conf", std::fs::read_to_string(&config).unwrap().replace(&password, "x").as_bytes());
+    let wrong =
+        dir.file("wrong.conf", std::fs::read_to_string(&config).unwrap().replace(&password, "x").as_bytes());
     std::fs::set_permissions(&wrong, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    let ran = run(&["ddclient", "-daemon=0", "-noquiet", "-verbose", "-force", "-file", &wrong, "-cache", cache], MOST);
+    let ran = run(
+        &["ddclient", "-daemon=0", "-noquiet", "-verbose", "-force", "-file", &wrong, "-cache", cache],
+        MOST,
+    );
     assert!(!ran.out.contains("SUCCESS") && !ran.err.contains("SUCCESS"), "{}\n{}", ran.out, ran.err);
     println!("updaters: ddclient");
 }

@@ -36,7 +36,9 @@ impl Cloud {
     pub fn start(ip: IpAddr, more: &[&str]) -> Self {
         let [dns, http, heartbeat] = [free_port(ip), free_port(ip), free_port(ip)];
         let mut arguments: Vec<String> = ["--zone", ZONE, "--log", "debug"].map(String::from).into();
-        for (key, address) in [("--dns", dns), ("--http", http), ("--heartbeat", heartbeat), ("--shard", heartbeat)] {
+        for (key, address) in
+            [("--dns", dns), ("--http", http), ("--heartbeat", heartbeat), ("--shard", heartbeat)]
+        {
             arguments.extend([key.to_owned(), address.to_string()]);
         }
         arguments.extend(["--record".to_owned(), format!("ns1 A {}", Ipv4Addr::LOCALHOST)]);
@@ -50,7 +52,12 @@ impl Cloud {
 
     /// Runs `stbcast-cloud` with these words against it.
     pub fn ask(&self, words: &[&str]) -> Output {
-        Command::new(STBCAST_CLOUD).args(words).arg("--state").arg(self.dir.path()).output().expect("it starts")
+        Command::new(STBCAST_CLOUD)
+            .args(words)
+            .arg("--state")
+            .arg(self.dir.path())
+            .output()
+            .expect("it starts")
     }
 
     /// The same, which has to be done; what it said.
@@ -123,7 +130,10 @@ impl Drop for Cloud {
         if std::thread::panicking() {
             let log = self.log();
             let end = log.lines().rev().take(20).collect::<Vec<_>>();
-            eprintln!("the name service wrote last: {}", end.into_iter().rev().collect::<Vec<_>>().join("\n"));
+            eprintln!(
+                "the name service wrote last: {}",
+                end.into_iter().rev().collect::<Vec<_>>().join("\n")
+            );
         }
     }
 }

@@ -3,12 +3,14 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
+pub mod cloud;
 pub mod damage;
 pub mod eit;
 pub mod http;
 pub mod live;
 pub mod mux;
 pub mod rap;
+pub mod registrant;
 pub mod rtp;
 pub mod screen;
 pub mod sender;

@@ -8,8 +8,9 @@ use domain::base::{Message, MessageBuilder, Name, Rtype};
 use domain::rdata::AllRecordData;
 use ring::rand::SystemRandom;
 use stbcast::registration::{
-    Ack, Beat, Body, BoxId, BoxKey, BoxPublic, Cancel, Claim, Claimed, Enrolment, Handover, Header, Kind, Label, Nonce,
-    PACKET_MAX, Psk, RecoveryCode, Release, Retry, ServicePublic, Signature, Statement, open, seal,
+    Ack, Beat, Body, BoxId, BoxKey, BoxPublic, Cancel, Claim, Claimed, Enrolment, Handover, Header, Kind,
+    Label, Nonce, PACKET_MAX, Psk, RecoveryCode, Release, Retry, ServicePublic, Signature, Statement, open,
+    seal,
 };
 
 use super::cloud::{Cloud, ZONE};
@@ -24,7 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub fn post(at: SocketAddr, path: &str, kind: &str, body: &[u8]) -> Reply {
     let mut client = Client::connect(at);
     let length = body.len();
-    let head = format!("POST {path} HTTP/1.1\r\nHost: {at}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n");
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {at}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
+    );
     client.send(&[head.as_bytes(), body].concat());
     client.reply()
 }
@@ -71,7 +74,11 @@ impl Registrant {
     }
 
     /// The same with more in the request, made of the claim's signature.
-    pub fn claim_with(&self, cloud: &Cloud, more: impl Fn(&Signature) -> String) -> Result<Registered, Reply> {
+    pub fn claim_with(
+        &self,
+        cloud: &Cloud,
+        more: impl Fn(&Signature) -> String,
+    ) -> Result<Registered, Reply> {
         let enrolment = Enrolment::begin(&SystemRandom::new()).expect("randomness");
         let nonce = Self::nonce(cloud);
         let (key, share) = (self.key.public(), enrolment.share());
@@ -95,7 +102,8 @@ impl Registrant {
         }
         let said = body(&reply);
         let field = |key: &str| text(&said, key).unwrap_or_else(|| panic!("no {key} in {said}")).to_owned();
-        let (id, epoch) = (BoxId(unb64(&field("box_id"))), u32::try_from(number(&said, "epoch")).expect("an epoch"));
+        let (id, epoch) =
+            (BoxId(unb64(&field("box_id"))), u32::try_from(number(&said, "epoch")).expect("an epoch"));
         let heartbeat = field("hb");
         let answer = Claimed {
             claim: signature,
@@ -106,7 +114,8 @@ impl Registrant {
             is_new: said.contains("\"created\":true"),
         };
         let service = ServicePublic::parse(&cloud.key()).expect("a key");
-        let enrolled = enrolment.finish(&service, &answer, &Signature(unb64(&field("sig")))).expect("of the service");
+        let enrolled =
+            enrolment.finish(&service, &answer, &Signature(unb64(&field("sig")))).expect("of the service");
         let socket = UdpSocket::bind((cloud.heartbeat.ip(), 0)).expect("a port");
         socket.set_read_timeout(Some(PATIENCE)).expect("a time-out can be set");
         socket.connect(heartbeat).expect("an address");
