@@ -247,7 +247,7 @@ impl Registrar {
 
     /// A beat with keys of an epoch that is over: its box is told, once it proved that it has them.
     fn former_beat(
-        &mut self,
+        &self,
         now: Now,
         header: Header,
         source: SocketAddr,

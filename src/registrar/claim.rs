@@ -79,6 +79,8 @@ enum Right {
     Same(Slot),
     /// The one that has it agreed, or did not object.
     Move(Slot),
+    /// From this time on, unless the one that has it objects.
+    Later(u32, Option<Ticket>),
 }
 
 impl Registrar {
@@ -115,8 +117,10 @@ impl Registrar {
         let right = match self.table.by_name(zone, label.as_str().as_bytes()) {
             None => Right::New,
             Some(slot) => match self.right_to(now, slot, &label, r)? {
-                Ok(right) => right,
-                Err(pending) => return Ok(pending),
+                Right::Later(until, ticket) => {
+                    return Ok(Staged { answer: Answer::Pending(until), ticket });
+                }
+                right => right,
             },
         };
         if !matches!(right, Right::Same(_)) {
@@ -145,33 +149,29 @@ impl Registrar {
         })
     }
 
-    /// How the claim of a name that is in the table can be right; `Ok(Err(..))`: later.
+    /// How the claim of a name that is in the table can be right.
     fn right_to(
         &mut self,
         now: Now,
         slot: Slot,
         label: &Label,
         r: &ClaimRequest<'_>,
-    ) -> Result<Result<Right, Staged<Answer>>, Refusal> {
+    ) -> Result<Right, Refusal> {
         let (hot, cold) = (self.table.hot(slot), self.table.cold(slot));
         let (name, is_same) = (label.as_str(), cold.key == r.key.0 && cold.key != [0; 32]);
         if hot.is(flag::RESTING) {
-            return if is_same { Ok(Ok(Right::New)) } else { Err(Refusal::Held(name.to_owned(), cold.used)) };
+            return if is_same { Ok(Right::New) } else { Err(Refusal::Held(name.to_owned(), cold.used)) };
         }
         if is_same {
             let is_revoked = hot.is(flag::REVOKED);
-            return if is_revoked {
-                Err(Refusal::Held(name.to_owned(), 0))
-            } else {
-                Ok(Ok(Right::Same(slot)))
-            };
+            return if is_revoked { Err(Refusal::Held(name.to_owned(), 0)) } else { Ok(Right::Same(slot)) };
         }
         if let Some(signature) = &r.handover {
             let statement = Handover { zone: &self.zone_of(slot).name, name: label, to: r.key };
             return if hot.is(flag::REVOKED) || !statement.is_signed(&BoxPublic(cold.key), signature) {
                 Err(Refusal::Signature)
             } else {
-                Ok(Ok(Right::Move(slot)))
+                Ok(Right::Move(slot))
             };
         }
         let Some(proof) = &r.recovery else { return Err(Refusal::Taken(name.to_owned())) };
@@ -180,30 +180,24 @@ impl Registrar {
             return Err(Refusal::Recovery);
         }
         self.check_voucher(r)?;
-        self.recover(now, slot, r).map(|pending| pending.map_or(Ok(Right::Move(slot)), Err))
+        self.recover(now, slot, r)
     }
 
-    /// The recovery code is right: `None` when its time has come.
-    fn recover(
-        &mut self,
-        now: Now,
-        slot: Slot,
-        r: &ClaimRequest<'_>,
-    ) -> Result<Option<Staged<Answer>>, Refusal> {
+    /// The recovery code is right: has its time come?
+    fn recover(&mut self, now: Now, slot: Slot, r: &ClaimRequest<'_>) -> Result<Right, Refusal> {
         if let Some(moving) = self.moving.get(&slot).filter(|moving| moving.key == r.key.0) {
             let is_due = now.utc_s() >= moving.until;
-            let waits = Staged { answer: Answer::Pending(moving.until), ticket: None };
-            return Ok((!is_due).then_some(waits));
+            return Ok(if is_due { Right::Move(slot) } else { Right::Later(moving.until, None) });
         }
         let delay = u32::try_from(self.settings.move_delay.as_secs()).unwrap_or(u32::MAX);
         if delay == 0 {
-            return Ok(None);
+            return Ok(Right::Move(slot));
         }
         let until = now.utc_s().saturating_add(delay);
         let mut owned = self.owned(slot);
         owned.moving = Some(Moving { key: r.key.0, until });
         let ticket = self.stage_owned(slot, owned)?;
-        Ok(Some(Staged { answer: Answer::Pending(until), ticket: Some(ticket) }))
+        Ok(Right::Later(until, Some(ticket)))
     }
 
     fn check_voucher(&self, r: &ClaimRequest<'_>) -> Result<(), Refusal> {
@@ -245,7 +239,7 @@ impl Registrar {
             ClaimError::Share | ClaimError::Signature => Refusal::Share,
         })?;
         let old = match right {
-            Right::New => None,
+            Right::New | Right::Later(..) => None,
             Right::Same(slot) | Right::Move(slot) => Some(self.owned(*slot)),
         };
         let is_new = !matches!(right, Right::Same(_));

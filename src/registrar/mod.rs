@@ -31,7 +31,7 @@ mod rate;
 mod record;
 mod refusal;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod stage;
 pub mod store;
 mod sweep;

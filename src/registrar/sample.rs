@@ -11,18 +11,18 @@ use crate::registration::{
     Label, PACKET_MAX, Psk, RecoveryCode, Retry, Voucher, open, seal,
 };
 
-pub(super) const ZONE: &str = "box.test";
+pub(crate) const ZONE: &str = "box.test";
 
 /// The name service's key, and the brand's.
-pub(super) fn service_key() -> ServiceKey {
+pub(crate) fn service_key() -> ServiceKey {
     ServiceKey::from_seed([1; 32])
 }
 
-pub(super) fn brand_key() -> ServiceKey {
+pub(crate) fn brand_key() -> ServiceKey {
     ServiceKey::from_seed([2; 32])
 }
 
-pub(super) fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings {
         zones: vec![
             ZoneSettings { name: ZONE.into(), moved_to: None },
@@ -40,17 +40,17 @@ pub(super) fn settings() -> Settings {
 }
 
 /// A registrar, its clock, and a store that takes all there is.
-pub(super) struct Rig {
-    pub(super) registrar: Registrar,
-    pub(super) now: Now,
+pub(crate) struct Rig {
+    pub(crate) registrar: Registrar,
+    pub(crate) now: Now,
     /// What the store would have: for a restart.
-    pub(super) kept: std::collections::BTreeMap<Key, Record>,
+    pub(crate) kept: std::collections::BTreeMap<Key, Record>,
     /// Why the store takes nothing.
-    pub(super) fails: Option<String>,
+    pub(crate) fails: Option<String>,
 }
 
 impl Rig {
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings) -> Self {
         let mut registrar = Registrar::new(settings, service_key(), Box::new(SystemRandom::new()));
         let now = Now { monotonic: Duration::from_secs(1000), utc: 1_800_000_000 };
         assert!(registrar.loaded(now));
@@ -59,7 +59,7 @@ impl Rig {
     }
 
     /// Time goes on, tick by tick.
-    pub(super) fn wait(&mut self, seconds: u64) {
+    pub(crate) fn wait(&mut self, seconds: u64) {
         let step = (seconds / 50).max(1);
         let mut left = seconds;
         while left > 0 {
@@ -71,7 +71,7 @@ impl Rig {
         }
     }
 
-    pub(super) fn tick(&mut self) {
+    pub(crate) fn tick(&mut self) {
         for _ in 0..3 {
             self.registrar.tick(self.now);
             self.commit();
@@ -79,7 +79,7 @@ impl Rig {
     }
 
     /// The store takes what waits.
-    pub(super) fn commit(&mut self) {
+    pub(crate) fn commit(&mut self) {
         while let Some(writes) = self.registrar.take_writes() {
             let result = self.fails.clone().map_or(Ok(()), Err);
             for write in writes.iter().filter(|_| self.fails.is_none()) {
@@ -96,7 +96,7 @@ impl Rig {
     }
 
     /// The service is killed and starts again from what the store has.
-    pub(super) fn restart(&mut self, settings: Settings) {
+    pub(crate) fn restart(&mut self, settings: Settings) {
         self.registrar = Registrar::new(settings, service_key(), Box::new(SystemRandom::new()));
         for (key, record) in &self.kept {
             self.registrar.load(self.now, key, record).unwrap();
@@ -105,7 +105,7 @@ impl Rig {
         self.registrar.tick(self.now);
     }
 
-    pub(super) fn published(&self, name: &str) -> Option<(Option<IpAddr>, Option<IpAddr>)> {
+    pub(crate) fn published(&self, name: &str) -> Option<(Option<IpAddr>, Option<IpAddr>)> {
         match self.registrar.find(0, name.as_bytes()) {
             Found::Never => None,
             Found::Entry(p) => Some((p.v4.map(IpAddr::V4), p.v6.map(IpAddr::V6))),
@@ -113,7 +113,7 @@ impl Rig {
     }
 
     /// A packet from `source`: what comes back, once it is on disk.
-    pub(super) fn send(&mut self, came: Came, source: &str, packet: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn send(&mut self, came: Came, source: &str, packet: &[u8]) -> Option<Vec<u8>> {
         let (mut out, source) = ([0; PACKET_MAX], source.parse::<SocketAddr>().unwrap());
         let reply = self.registrar.datagram(self.now, came, source, packet, &mut out);
         let len = match reply {
@@ -130,26 +130,26 @@ impl Rig {
 
 /// What else a claim brings.
 #[derive(Default)]
-pub(super) struct Also<'a> {
-    pub(super) recovery: Option<&'a RecoveryCode>,
-    pub(super) handover: Option<Signature>,
-    pub(super) no_voucher: bool,
+pub(crate) struct Also<'a> {
+    pub(crate) recovery: Option<&'a RecoveryCode>,
+    pub(crate) handover: Option<Signature>,
+    pub(crate) no_voucher: bool,
 }
 
 /// The box's end.
-pub(super) struct TestBox {
-    pub(super) key: BoxKey,
-    pub(super) id: BoxId,
-    pub(super) epoch: u32,
-    pub(super) psk: Option<Psk>,
-    pub(super) recovery: Option<RecoveryCode>,
-    pub(super) counter: u64,
-    pub(super) cookie: Option<[u8; 16]>,
-    pub(super) v6: heapless::Vec<[u8; 16], 2>,
+pub(crate) struct TestBox {
+    pub(crate) key: BoxKey,
+    pub(crate) id: BoxId,
+    pub(crate) epoch: u32,
+    pub(crate) psk: Option<Psk>,
+    pub(crate) recovery: Option<RecoveryCode>,
+    pub(crate) counter: u64,
+    pub(crate) cookie: Option<[u8; 16]>,
+    pub(crate) v6: heapless::Vec<[u8; 16], 2>,
 }
 
 impl TestBox {
-    pub(super) fn new(seed: u8) -> Self {
+    pub(crate) fn new(seed: u8) -> Self {
         Self {
             key: BoxKey::from_seed([seed; 32]),
             id: BoxId([0; 8]),
@@ -162,12 +162,12 @@ impl TestBox {
         }
     }
 
-    pub(super) fn public(&self) -> BoxPublic {
+    pub(crate) fn public(&self) -> BoxPublic {
         self.key.public()
     }
 
     /// Claims `name` and keeps what it gets; `Ok(Some(until))` when it has to wait.
-    pub(super) fn claim_with(
+    pub(crate) fn claim_with(
         &mut self,
         rig: &mut Rig,
         name: &str,
@@ -177,7 +177,7 @@ impl TestBox {
         self.claim_from(rig, source, name, also)
     }
 
-    pub(super) fn claim_from(
+    pub(crate) fn claim_from(
         &mut self,
         rig: &mut Rig,
         source: IpAddr,
@@ -228,15 +228,15 @@ impl TestBox {
         Ok(None)
     }
 
-    pub(super) fn claim(&mut self, rig: &mut Rig, name: &str) -> Result<Option<u32>, Refusal> {
+    pub(crate) fn claim(&mut self, rig: &mut Rig, name: &str) -> Result<Option<u32>, Refusal> {
         self.claim_with(rig, name, &Also::default())
     }
 
-    pub(super) fn handover(&self, name: &str, to: BoxPublic) -> Signature {
+    pub(crate) fn handover(&self, name: &str, to: BoxPublic) -> Signature {
         Handover { zone: ZONE, name: &Label::new(name).unwrap(), to }.sign(&self.key)
     }
 
-    pub(super) fn packet(&mut self) -> Vec<u8> {
+    pub(crate) fn packet(&mut self) -> Vec<u8> {
         let beat = Beat {
             epoch: self.epoch,
             pub_port: 8443,
@@ -247,7 +247,7 @@ impl TestBox {
         self.sealed(&beat)
     }
 
-    pub(super) fn sealed<B: Body>(&mut self, body: &B) -> Vec<u8> {
+    pub(crate) fn sealed<B: Body>(&mut self, body: &B) -> Vec<u8> {
         self.counter += 1;
         let (mut out, keys) = ([0; PACKET_MAX], self.psk.as_ref().unwrap().beat_keys(self.epoch));
         let len = seal(self.id, self.counter, body, &keys.to_service, &mut out);
@@ -255,7 +255,7 @@ impl TestBox {
     }
 
     /// Beats from `source` until the service believes it; `None`: it says nothing.
-    pub(super) fn beat(&mut self, rig: &mut Rig, source: &str) -> Option<Ack> {
+    pub(crate) fn beat(&mut self, rig: &mut Rig, source: &str) -> Option<Ack> {
         for _ in 0..2 {
             let packet = self.packet();
             let answer = rig.send(Came::Udp, source, &packet)?;
@@ -267,7 +267,7 @@ impl TestBox {
     }
 
     /// What the service said; a cookie is kept for the next beat.
-    pub(super) fn hear(&mut self, answer: &[u8]) -> Option<Ack> {
+    pub(crate) fn hear(&mut self, answer: &[u8]) -> Option<Ack> {
         let keys = self.psk.as_ref().unwrap().beat_keys(self.epoch);
         let header = Header::peek(answer).unwrap();
         assert_eq!((header.id, header.counter), (self.id, self.counter));

@@ -115,8 +115,9 @@ impl Registrar {
         let again = if hot.is(flag::STAGED) {
             second.saturating_add(10)
         } else if hot.is(flag::RESTING) {
+            let left = self.table.cold(slot).used.saturating_sub(now.utc_s());
             self.end_rest(now, slot);
-            second.saturating_add(3600)
+            second.saturating_add(left.clamp(10, 3600))
         } else if self.is_leased(slot) {
             self.look_at_lease(now, slot)
         } else {

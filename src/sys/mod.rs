@@ -5,6 +5,8 @@
 
 #![allow(unsafe_code)]
 
+#[cfg(feature = "cloud")]
+pub mod burst;
 pub mod clock;
 pub mod datagram;
 pub mod mirror;
