@@ -9,6 +9,7 @@ mod api;
 mod args;
 mod commits;
 mod config;
+pub mod dns;
 pub mod heartbeat;
 mod http;
 mod keys;

@@ -147,6 +147,22 @@ impl Changes {
     }
 }
 
+/// A zone that has a new serial.
+pub struct Committed {
+    /// Its number.
+    pub zone: usize,
+    /// What changed; `None`: anything may have.
+    pub(super) batch: Option<Rc<Batch>>,
+}
+
+impl Committed {
+    /// How many names changed; `None`: anything may have.
+    #[must_use]
+    pub fn names(&self) -> Option<usize> {
+        self.batch.as_ref().map(|batch| batch.changes.len())
+    }
+}
+
 impl Nameserver {
     /// The serial of a zone, to be kept: the next start must not begin below it.
     #[must_use]
@@ -154,9 +170,9 @@ impl Nameserver {
         self.zones.get(zone).map(|served| served.changes.serial())
     }
 
-    /// To be called once a second: gives all that changed meanwhile one new serial. Returns the zones that have one, with
-    /// the labels that changed, `None` where they are not known; so that secondaries and publishers can be told.
-    pub fn commit<D: Directory>(&mut self, directory: &mut D) -> Vec<(usize, Option<Vec<Rc<[u8]>>>)> {
+    /// To be called once a second: gives all that changed meanwhile one new serial. Returns the zones that have one, so
+    /// that secondaries and publishers can be told.
+    pub fn commit<D: Directory>(&mut self, directory: &mut D) -> Vec<Committed> {
         self.collect(directory);
         let directory = &*directory;
         let mut changed = Vec::new();
@@ -164,9 +180,8 @@ impl Nameserver {
             let was_lost = served.changes.is_lost;
             let find = |label: &[u8]| directory.find(number, label).entry().map(|found| found.to_snapshot());
             if served.changes.commit(find) {
-                let last = served.changes.history.back().filter(|_| !was_lost);
-                let labels = last.map(|batch| batch.changes.iter().map(|c| Rc::from(&*c.label)).collect());
-                changed.push((number, labels));
+                let batch = served.changes.history.back().filter(|_| !was_lost).cloned();
+                changed.push(Committed { zone: number, batch });
             }
         }
         changed

@@ -17,6 +17,8 @@ mod answer;
 mod changes;
 mod directory;
 mod envelope;
+mod notify;
+mod publish;
 mod records;
 mod request;
 mod rrl;
@@ -28,14 +30,17 @@ mod wire;
 mod zone;
 
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 
+pub use changes::Committed;
 pub use directory::{
     Address, Change, Directory, Found, LABEL_MAX, Published, Snapshot, TEXT_MAX, TEXTS_MAX, Taken, Text,
     Ticket, Update, UpdateError,
 };
+pub use notify::{Notifier, Secondary};
+pub use publish::{Answered, Progress, Publisher};
 pub use server::{Counters, Nameserver, Reply, Transport};
 pub use transfer::{Step, Transfer};
 pub use tsig::{Key, KeyError};

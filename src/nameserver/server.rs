@@ -146,32 +146,31 @@ impl Nameserver {
         directory: &mut D,
         out: &mut [u8],
     ) -> Result<Reply, Refusal> {
-        let refuse = |rcode| Refusal { rcode };
         let question = &envelope.request.question;
-        is_data(question.qclass, question.qtype).map_err(refuse)?;
-        let (number, inside) = self.zone_of(&question.name).ok_or(refuse(Rcode::Refused))?;
+        is_data(question.qclass, question.qtype).map_err(|rcode| Refusal { rcode })?;
+        let (number, inside) = self.zone_of(&question.name).ok_or(Refusal { rcode: Rcode::Refused })?;
         let mut qtype = question.qtype;
         if matches!(qtype, rtype::AXFR | rtype::IXFR) {
             if inside != 0 {
-                return Err(refuse(Rcode::NotAuth));
+                return Err(Refusal { rcode: Rcode::NotAuth });
             }
             let Tail::Signed(Signer { key, mac, holder: None }) = &envelope.tail else {
-                return Err(refuse(Rcode::Refused));
+                return Err(Refusal { rcode: Rcode::Refused });
             };
             if transport == Transport::Tcp {
                 self.counters.transfers += 1;
                 let transfer = transfer::begin(self, number, &envelope.request, (key, mac), directory);
                 return transfer
                     .map(|transfer| Reply::Transfer(Box::new(transfer)))
-                    .ok_or(refuse(Rcode::ServFail));
+                    .ok_or(Refusal { rcode: Rcode::ServFail });
             }
             if qtype == rtype::AXFR {
-                return Err(refuse(Rcode::Refused));
+                return Err(Refusal { rcode: Rcode::Refused });
             }
             // From RFC 1995 §2: by UDP the answer may be the SOA alone, and the client comes by TCP.
             qtype = rtype::SOA;
         }
-        let served = self.zones.get(number).ok_or(refuse(Rcode::Refused))?;
+        let served = self.zones.get(number).ok_or(Refusal { rcode: Rcode::Refused })?;
         let relative = question.name.get(..inside).unwrap_or_default();
         let (zone, serial) = (&served.zone, served.changes.serial());
         let asked = Asked { zone, number, serial, directory: &*directory, qtype, relative };
@@ -219,7 +218,7 @@ impl Nameserver {
         let Some(at) = request.tsig_at else { return Ok(Tail::Plain) };
         let tsig = Tsig::parse(request.message, at)?;
         let Some((key, holder)) = self.key(&tsig.key_name, directory) else {
-            return Ok(Tail::Refused(Box::new(tsig), TsigError::BadKey, None));
+            return Ok(Tail::Refused(Box::new(tsig), TsigError::UnknownKey, None));
         };
         Ok(match tsig.verify(&key, &[], false, now.utc) {
             Ok(()) => Tail::Signed(Signer { mac: tsig.mac, key, holder }),

@@ -129,7 +129,7 @@ fn shown(message: &[u8]) -> Shown {
         records.filter(|record| record.rtype() != Rtype::OPT).map(|record| line(&record)).collect()
     };
     Shown {
-        rcode: message.no_error().then(|| "NOERROR".into()).unwrap_or_else(|| header.rcode().to_string()),
+        rcode: header.rcode().to_string(),
         flags,
         answer: lines(answer),
         authority: lines(authority),

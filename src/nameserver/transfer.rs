@@ -288,7 +288,7 @@ impl Transfer {
 }
 
 /// Whether the settings have this name: theirs counts.
-fn is_settings(zone: &Zone, label: &[u8]) -> bool {
+pub(super) fn is_settings(zone: &Zone, label: &[u8]) -> bool {
     let mut name = [0; 64];
     let mut writer = Writer::new(&mut name, 0);
     put_label(label, &mut writer).is_ok() && zone.node(writer.written()).is_some()

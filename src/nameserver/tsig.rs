@@ -127,12 +127,8 @@ impl Key {
 
     /// Signs the answer to a request whose clock is wrong: with its own time, so that it can check it, and ours beside.
     fn sign_bad_time(&self, out: &mut Writer<'_>, tsig: &Tsig<'_>, utc: u64) -> Result<Mac, Full> {
-        let stamp = Stamp {
-            utc: tsig.utc,
-            error: TsigError::BadTime.code(),
-            other: &time48(utc),
-            timers_only: false,
-        };
+        let stamp =
+            Stamp { utc: tsig.utc, error: TsigError::Clock.code(), other: &time48(utc), timers_only: false };
         self.sign_as(out, tsig.mac, stamp)
     }
 
@@ -225,19 +221,19 @@ fn put(
 /// Why a signature was not accepted (RFC 8945 §5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TsigError {
-    BadSig,
-    BadKey,
-    BadTime,
-    BadTrunc,
+    Signature,
+    UnknownKey,
+    Clock,
+    Truncated,
 }
 
 impl TsigError {
     const fn code(self) -> u16 {
         match self {
-            Self::BadSig => 16,
-            Self::BadKey => 17,
-            Self::BadTime => 18,
-            Self::BadTrunc => 22,
+            Self::Signature => 16,
+            Self::UnknownKey => 17,
+            Self::Clock => 18,
+            Self::Truncated => 22,
         }
     }
 }
@@ -257,6 +253,28 @@ pub(super) struct Tsig<'a> {
 }
 
 impl<'a> Tsig<'a> {
+    /// The record that ends `message`, where there is one.
+    pub(super) fn find(message: &'a [u8]) -> Result<Option<Self>, Malformed> {
+        let mut reader = Reader { message, at: 4 };
+        let mut counts = [0; 4];
+        for count in &mut counts {
+            *count = reader.u16()?;
+        }
+        for _ in 0..counts[0] {
+            reader.skip_name()?;
+            reader.take(4)?;
+        }
+        let records = counts.iter().skip(1).map(|count| u32::from(*count)).sum::<u32>();
+        for i in 1..=records {
+            let at = reader.at;
+            reader.skip_name()?;
+            if reader.fixed()?.rtype == rtype::TSIG {
+                return if i == records { Self::parse(message, at).map(Some) } else { Err(Malformed) };
+            }
+        }
+        Ok(None)
+    }
+
     /// The record that begins at `at` in `message`.
     pub(super) fn parse(message: &'a [u8], at: usize) -> Result<Self, Malformed> {
         let mut reader = Reader { message, at };
@@ -288,16 +306,16 @@ impl<'a> Tsig<'a> {
         utc: u64,
     ) -> Result<(), TsigError> {
         if *self.key_name != *key.name || *self.algorithm != *key.algorithm.wire() {
-            return Err(TsigError::BadKey);
+            return Err(TsigError::UnknownKey);
         }
         let length = key.algorithm.ring().digest_algorithm().output_len();
         if self.mac.len() < length {
             // What is cut short is not taken: RFC 8945 §5.2.2.1 leaves that to us.
-            return Err(if self.mac.len() < 10 { TsigError::BadSig } else { TsigError::BadTrunc });
+            return Err(if self.mac.len() < 10 { TsigError::Signature } else { TsigError::Truncated });
         }
         let mut context = hmac::Context::with_key(&key.secret);
         update_counted(&mut context, prior);
-        let count = Reader { message: self.signed, at: 10 }.u16().map_err(|_| TsigError::BadSig)?;
+        let count = Reader { message: self.signed, at: 10 }.u16().map_err(|_| TsigError::Signature)?;
         context.update(&self.original_id.to_be_bytes());
         context.update(self.signed.get(2..10).unwrap_or_default());
         context.update(&count.wrapping_sub(1).to_be_bytes());
@@ -306,10 +324,10 @@ impl<'a> Tsig<'a> {
         stamp.update(&mut context, &self.key_name, &self.algorithm, self.fudge);
         let expected = context.sign();
         if !bool::from(subtle::ConstantTimeEq::ct_eq(expected.as_ref(), self.mac)) {
-            return Err(TsigError::BadSig);
+            return Err(TsigError::Signature);
         }
         if self.utc.abs_diff(utc) > self.fudge.into() {
-            return Err(TsigError::BadTime);
+            return Err(TsigError::Clock);
         }
         Ok(())
     }
@@ -329,7 +347,7 @@ impl<'a> Tsig<'a> {
         out: &mut Writer<'_>,
     ) -> Result<(), Full> {
         match key {
-            Some(key) if why == TsigError::BadTime => key.sign_bad_time(out, self, utc).map(drop),
+            Some(key) if why == TsigError::Clock => key.sign_bad_time(out, self, utc).map(drop),
             _ => {
                 let stamp = Stamp { utc: self.utc, error: why.code(), other: &[], timers_only: false };
                 put(out, &self.key_name, &self.algorithm, stamp, &[])
