@@ -38,6 +38,7 @@ pub(super) struct Settings {
     pub(super) secondaries: Vec<String>,
     pub(super) publish: Option<String>,
     pub(super) store: Option<String>,
+    pub(super) front_end: u32,
     pub(super) log: Option<LevelFilter>,
 }
 
@@ -84,6 +85,7 @@ pub(super) const KEYS: &[Key] = &[
     key("secondary", "LINE", "who may transfer: 'ADDRESS[:P] [KEYNAME SECRET]'; may be repeated"),
     key("publish", "LINE", "pushes changes: 'rfc2136 ADDRESS:P KEYNAME SECRET'"),
     key("store", "WHICH", "redb (the default), or 'postgres host=… dbname=…'"),
+    key("front-end", "N", "the number of this one of several that share a store (0)"),
     key("log", "LEVEL", "error, warn, info or debug"),
 ];
 
@@ -186,6 +188,7 @@ impl Settings {
             "secondary" => push(&mut self.secondaries, value.to_owned(), key)?,
             "publish" => self.publish = Some(value.to_owned()),
             "store" => self.store = Some(value.to_owned()),
+            "front-end" => self.front_end = number(0..=9999, "a number up to 9999 is wanted")?,
             "log" => {
                 self.log = Some(value.parse().map_err(|_| wrong("error, warn, info or debug is wanted"))?);
             }

@@ -23,7 +23,7 @@ use super::http::{Doors, Listening, Reply, Request, accept_all, acceptor};
 use super::service::Service;
 use super::{admin, api, keys, metrics};
 use crate::log_sink;
-use crate::registrar::store::{LocalStore, Store, StoreThread, Told};
+use crate::registrar::store::{LocalStore, PostgresStore, Store, StoreThread, Told};
 use crate::registrar::{self, Registrar, ZoneSettings};
 use crate::sys::clock;
 
@@ -88,7 +88,13 @@ fn open(settings: &Settings, state: &Path) -> Result<Box<dyn Store>, String> {
             let store = LocalStore::open(&state.join("names.redb")).map_err(|e| e.to_string())?;
             Ok(Box::new(store))
         }
-        Some(other) => Err(format!("store '{other}': redb is known")),
+        Some(other) => match other.strip_prefix("postgres ") {
+            Some(database) => {
+                let store = PostgresStore::open(database, settings.front_end).map_err(|e| e.to_string())?;
+                Ok(Box::new(store))
+            }
+            None => Err(format!("store '{other}': redb and 'postgres host=… dbname=…' are known")),
+        },
     }
 }
 
@@ -119,7 +125,7 @@ fn registrar_settings(settings: &Settings) -> Result<registrar::Settings, String
         move_delay: settings.move_delay.unwrap_or(MOVE_DELAY),
         publish_private: settings.publish_private,
         blocked: settings.blocked.clone(),
-        home: 0,
+        home: settings.front_end,
     })
 }
 
@@ -138,7 +144,7 @@ fn load(registrar: &mut Registrar, store: &mut dyn Store) -> Result<(), String> 
         }
         true
     });
-    loaded.map_err(|e| e.to_string())?;
+    registrar.heard_up_to(loaded.map_err(|e| e.to_string())?);
     if let Some(why) = refused {
         return Err(why.to_string());
     }
@@ -195,12 +201,9 @@ fn hear(service: &Service, told: Told) {
             service.registrar.borrow_mut().committed(service.now(), &done);
             service.commits.done(&done);
         }
-        Told::Others(records) => {
-            let mut registrar = service.registrar.borrow_mut();
-            for (key, record) in &records {
-                if let Err(why) = registrar.heard_of(service.now(), key, record.as_ref()) {
-                    log::warn!("a name of another front end: {why}");
-                }
+        Told::Others(others) => {
+            for why in service.registrar.borrow_mut().heard_of(service.now(), &others) {
+                log::warn!("a name of another front end: {why}");
             }
         }
     }

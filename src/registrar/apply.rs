@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use super::record::{Former, Key, Owned, Record};
+use super::store::Others;
 use super::table::{Cold, flag};
 use super::{LoadError, Now, Registrar, Slot};
 use crate::nameserver::Text;
@@ -24,9 +25,17 @@ impl Registrar {
         self.sweep.judge_clock(now)
     }
 
-    /// Takes what another front end wrote; `None`: it deleted the record.
-    pub fn heard_of(&mut self, now: Now, key: &Key, record: Option<&Record>) -> Result<(), LoadError> {
-        self.apply(now, key, record, false)
+    /// Takes what other front ends wrote; returns what there was no room for.
+    pub fn heard_of(&mut self, now: Now, others: &Others) -> Vec<LoadError> {
+        self.heard_up_to(others.up_to);
+        let apply =
+            |(key, record): &(Key, Option<Record>)| self.apply(now, key, record.as_ref(), false).err();
+        others.records.iter().filter_map(apply).collect()
+    }
+
+    /// What others wrote is known up to this number of the store.
+    pub const fn heard_up_to(&mut self, number: u64) {
+        self.stage.seen = number;
     }
 
     /// Makes `record` so. `is_ours`: nobody else heard the box since.

@@ -16,6 +16,8 @@ const STAGED_MAX: usize = 65_536;
 pub struct Write {
     /// Who waits for it.
     pub ticket: Ticket,
+    /// What others wrote was heard up to this number when it was decided.
+    pub seen: u64,
     /// Each record as it is to be; `None`: it goes.
     pub puts: Vec<(Key, Option<Record>)>,
 }
@@ -39,6 +41,8 @@ pub(super) struct Stage {
     names: HashMap<Key, bool>,
     queue: Vec<Arc<Write>>,
     flying: BTreeMap<Ticket, Arc<Write>>,
+    /// What others wrote was heard up to this number.
+    pub(super) seen: u64,
     /// Names among them that are not in the table.
     pub(super) new_names: usize,
     /// Why the store did not take the last ones; `None` when it did.
@@ -100,7 +104,7 @@ impl Registrar {
                 self.table.hot_mut(slot).set(flag::STAGED, true);
             }
         }
-        let write = Arc::new(Write { ticket, puts });
+        let write = Arc::new(Write { ticket, seen: self.stage.seen, puts });
         self.stage.queue.push(Arc::clone(&write));
         self.stage.flying.insert(ticket, write);
         Ok(ticket)

@@ -139,11 +139,12 @@ impl LocalStore {
 }
 
 impl Store for LocalStore {
-    fn load(&mut self, take: &mut dyn FnMut(Key, Record) -> bool) -> Result<(), StoreError> {
-        self.read(take).map_err(|error| match error {
-            redb::Error::Io(error) => StoreError::Io(self.path.clone(), error.to_string()),
-            error => self.damaged(&error),
-        })
+    fn load(&mut self, take: &mut dyn FnMut(Key, Record) -> bool) -> Result<u64, StoreError> {
+        match self.read(take) {
+            Ok(()) => Ok(0),
+            Err(redb::Error::Io(error)) => Err(StoreError::Io(self.path.clone(), error.to_string())),
+            Err(error) => Err(self.damaged(&error)),
+        }
     }
 
     fn commit(&mut self, writes: &[Arc<Write>]) -> Result<Vec<Ticket>, StoreError> {

@@ -1,6 +1,7 @@
 //! Where records stay: a small trait, and the thread on which it may sleep.
 
 mod local;
+mod postgres;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use local::LocalStore;
+pub use postgres::PostgresStore;
 pub use thread::{StoreThread, Told};
 
 use super::record::{Key, Record};
@@ -18,24 +20,32 @@ use crate::nameserver::Ticket;
 
 /// Where records stay. Its calls may sleep; they come from one thread.
 pub trait Store: Send {
-    /// Hands each record to `take`, until it returns false.
-    fn load(&mut self, take: &mut dyn FnMut(Key, Record) -> bool) -> Result<(), StoreError>;
+    /// Hands each record to `take`, until it returns false. Returns the number of the last write that others made.
+    fn load(&mut self, take: &mut dyn FnMut(Key, Record) -> bool) -> Result<u64, StoreError>;
 
     /// Writes all of `writes`, or nothing. When it returns, they are on disk.
     ///
     /// Returns the tickets that another front end was in the way of; they are not written, the others are.
     fn commit(&mut self, writes: &[Arc<Write>]) -> Result<Vec<Ticket>, StoreError>;
 
-    /// Hands what other front ends wrote since the last call to `take`; `None`: the record is gone.
-    fn others(&mut self, take: &mut dyn FnMut(Key, Option<Record>)) -> Result<(), StoreError> {
-        let _ = take;
-        Ok(())
+    /// What other front ends wrote since the last call.
+    fn others(&mut self) -> Result<Others, StoreError> {
+        Ok(Others::default())
     }
 
     /// Others write there, too.
     fn is_shared(&self) -> bool {
         false
     }
+}
+
+/// What other front ends wrote.
+#[derive(Debug, Default)]
+pub struct Others {
+    /// Each record as it is now; `None`: it is gone.
+    pub records: Vec<(Key, Option<Record>)>,
+    /// The number of the last of these writes.
+    pub up_to: u64,
 }
 
 /// Why the store does not do it.

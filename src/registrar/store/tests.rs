@@ -73,7 +73,7 @@ impl StorageBackend for Disk {
 fn put(ticket: u64, name: &str, until: u32) -> Arc<Write> {
     let key = Key::Name { zone: "box.test".into(), label: Label::new(name).unwrap() };
     let record = Record::Resting(Resting { until, key: Some([7; 32]) });
-    Arc::new(Write { ticket: Ticket(ticket), puts: vec![(key, Some(record))] })
+    Arc::new(Write { ticket: Ticket(ticket), seen: 0, puts: vec![(key, Some(record))] })
 }
 
 type All = BTreeMap<Key, Record>;

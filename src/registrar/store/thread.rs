@@ -6,8 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::Store;
-use crate::registrar::record::{Key, Record};
+use super::{Others, Store};
 use crate::registrar::stage::{Done, Write};
 
 /// How often a shared store is asked what others wrote.
@@ -19,7 +18,7 @@ pub enum Told {
     /// What became of writes.
     Done(Done),
     /// What other front ends wrote.
-    Others(Vec<(Key, Option<Record>)>),
+    Others(Others),
 }
 
 /// A store at work on a thread of its own. Writes that came while it slept go into one commit.
@@ -74,11 +73,14 @@ fn run(mut store: Box<dyn Store>, work: &Receiver<Vec<Arc<Write>>>, tell: &smol:
             Err(RecvTimeoutError::Disconnected) => return,
         }
         if store.is_shared() {
-            let mut others = Vec::new();
-            let heard = store.others(&mut |key, record| others.push((key, record)));
-            say(&mut failure, heard.err().map(|error| error.to_string()));
-            if !others.is_empty() && tell.try_send(Told::Others(others)).is_err() {
-                return;
+            match store.others() {
+                Ok(others) if others.records.is_empty() => {}
+                Ok(others) => {
+                    if tell.try_send(Told::Others(others)).is_err() {
+                        return;
+                    }
+                }
+                Err(error) => say(&mut failure, Some(error.to_string())),
             }
         }
     }
