@@ -271,7 +271,7 @@ impl Registrar {
             puts.extend(self.former_record(now, *slot));
         }
         let ticket = self.stage(puts)?;
-        let heartbeat = self.settings.heartbeat.as_str();
+        let heartbeat = self.heartbeat_of(id);
         let claimed = Claimed { claim: r.signature, id, epoch, share: granted.share, heartbeat, is_new };
         let signature = claimed.sign(&self.key);
         let next_s = self.sweep.next_s();

@@ -88,7 +88,7 @@ mod tests {
         /// Against a map, with hashes that collide and wrap round the end.
         #[test]
         fn finds_what_is_in_it(steps in prop::collection::vec((0u8..2, 0u32..24), 0..300)) {
-            let hash_of = |entry: u32| if entry % 3 == 0 { u64::MAX } else { u64::from(entry % 5) << 60 };
+            let hash_of = |entry: u32| if entry.is_multiple_of(3) { u64::MAX } else { u64::from(entry % 5) << 60 };
             let (mut index, mut model) = (Index::new(24), BTreeMap::new());
             for (what, entry) in steps {
                 match what {

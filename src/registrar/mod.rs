@@ -62,7 +62,9 @@ use stage::Stage;
 use table::{Slot, Table};
 
 use crate::nameserver::Text;
-use crate::registration::{CookieKey, Moved, Nonce, ServiceKey, ServicePublic, Signature, Statement, TimeIs};
+use crate::registration::{
+    BoxId, CookieKey, Moved, Nonce, ServiceKey, ServicePublic, Signature, Statement, TimeIs,
+};
 
 /// New names a /24 or /56 may claim at once, and again in an hour.
 const CLAIMS: u32 = 5;
@@ -123,8 +125,8 @@ pub struct Settings {
     pub capacity: usize,
     /// Who may claim.
     pub enrol: Enrol,
-    /// Where heartbeats go: `host:port`.
-    pub heartbeat: String,
+    /// Where heartbeats go, `host:port` each, at least one: a box keeps to the one that its id falls to.
+    pub heartbeats: Vec<String>,
     /// Seconds between beats: 60 to 3600.
     pub next_s: u16,
     /// How long the box that has a name may say no to who has its recovery code.
@@ -237,6 +239,15 @@ impl Registrar {
     #[must_use]
     pub const fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Where the beats of a box go: its id modulo the number of places.
+    #[must_use]
+    pub fn heartbeat_of(&self, id: BoxId) -> &str {
+        let places = &self.settings.heartbeats;
+        let place = u64::from_be_bytes(id.0).checked_rem(places.len() as u64);
+        let place = place.and_then(|place| places.get(usize::try_from(place).ok()?));
+        place.map_or("", String::as_str)
     }
 
     /// The number of a zone by its name, whatever its case, with or without the dot at the end.

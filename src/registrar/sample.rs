@@ -30,7 +30,7 @@ pub(crate) fn settings() -> Settings {
         ],
         capacity: 64,
         enrol: Enrol::Open,
-        heartbeat: "hb.box.test:5300".into(),
+        heartbeats: vec!["hb0.box.test:5300".into(), "hb1.box.test:5300".into()],
         next_s: 60,
         move_delay: Duration::from_secs(72 * 3600),
         publish_private: false,
@@ -217,13 +217,13 @@ impl TestBox {
             id,
             epoch,
             share,
-            heartbeat: &rig.registrar.settings().heartbeat,
+            heartbeat: rig.registrar.heartbeat_of(granting.id),
             is_new,
         };
         let Enrolled { psk, recovery } =
             enrolment.finish(&service_key().public(), &answer, &granting.signature).unwrap();
         (self.id, self.epoch, self.psk) = (id, epoch, Some(psk));
-        self.recovery = recovery.or(self.recovery.take());
+        self.recovery = recovery.or_else(|| self.recovery.take());
         self.cookie = None;
         Ok(None)
     }

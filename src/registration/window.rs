@@ -68,7 +68,7 @@ mod tests {
             let (mut window, mut came, mut at) = (ReplayWindow::default(), BTreeSet::new(), 1000_i64);
             for jump in jumps {
                 at = (at + jump).max(0);
-                let counter = at as u64;
+                let counter = at.unsigned_abs();
                 let highest = came.last().copied().unwrap_or(0);
                 let expected = !came.contains(&counter) && counter + REMEMBERED > highest;
                 proptest::prop_assert_eq!(window.is_new(counter), expected, "{} of {:?}", counter, window);

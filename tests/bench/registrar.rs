@@ -62,7 +62,7 @@ fn empty(names: u32) -> Registrar {
         zones: vec![ZoneSettings { name: "box.test".into(), moved_to: None }],
         capacity: names as usize,
         enrol: Enrol::Open,
-        heartbeat: "hb.box.test:5390".into(),
+        heartbeats: vec!["hb0.box.test:5390".into()],
         next_s: 60,
         move_delay: Duration::from_secs(1),
         publish_private: true,
