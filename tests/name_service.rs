@@ -207,7 +207,11 @@ fn a_name_moves_with_its_owner_and_not_behind_their_back() {
 
     // Nobody says no: it moves, and the old box is told so.
     assert_eq!(recover(&new).err().unwrap().status, 202);
-    let mut moved = wait_for("the move", || recover(&new).ok());
+    // Tried once a second: there are sixty claims an hour for one network.
+    let mut moved = wait_for("the move", || {
+        std::thread::sleep(Duration::from_secs(1));
+        recover(&new).ok()
+    });
     assert!(moved.recovery.is_some(), "with a code of its own");
     assert!(stb.beat_until_heard().flags.has(AckFlags::NAME_LOST));
     assert_eq!(moved.beat_until_heard().status, Status::Published);

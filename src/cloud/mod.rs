@@ -16,6 +16,7 @@ mod keys;
 mod metrics;
 mod nic;
 mod run;
+mod serve;
 mod service;
 
 use args::Command;

@@ -1,6 +1,6 @@
 //! From settings to a running service: one thread for all that is asked, one for the store.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -21,7 +21,7 @@ use super::commits::Commits;
 use super::config::{Enrol, Settings};
 use super::http::{Doors, Listening, Reply, Request, accept_all, acceptor};
 use super::service::Service;
-use super::{admin, api, keys, metrics};
+use super::{admin, api, keys, metrics, serve};
 use crate::log_sink;
 use crate::registrar::store::{LocalStore, PostgresStore, Store, StoreThread, Told};
 use crate::registrar::{self, Registrar, ZoneSettings};
@@ -39,7 +39,7 @@ const MOVE_DELAY: Duration = Duration::from_secs(72 * 3600);
 const LOAD_STRIDE: usize = 1_000_000;
 
 /// What all tasks have.
-type Executor = Rc<LocalExecutor<'static>>;
+pub(super) type Executor = Rc<LocalExecutor<'static>>;
 
 /// Runs the service until it is told to stop. The error is a sentence.
 pub(super) fn run(settings: &Settings) -> Result<(), String> {
@@ -59,12 +59,20 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
     let mut store = open(settings, &state)?;
     let mut registrar = Registrar::new(registrar_settings(settings)?, key, Box::new(SystemRandom::new()));
     load(&mut registrar, &mut *store)?;
-    let service = Rc::new(Service { registrar: RefCell::new(registrar), commits: Commits::default() });
+    let nameserver = serve::nameserver(settings, &state)?;
+    let service = Rc::new(Service {
+        registrar: RefCell::new(registrar),
+        nameserver: RefCell::new(nameserver),
+        commits: Commits::default(),
+        dropped: Cell::new(0),
+    });
     let (thread, told) = StoreThread::start(store).map_err(|e| format!("a thread for the store: {e}"))?;
     let executor: Executor = Rc::new(LocalExecutor::new());
     let store = Rc::new(thread);
     keep(&service, &executor, &store, told);
     serve_http(settings, &service, &executor)?;
+    serve::heartbeats(settings, &service, &executor)?;
+    serve::dns(settings, &state, &service, &executor)?;
     executor.spawn(admin::answer_all(admin, Rc::clone(&executor), Rc::clone(&service))).detach();
     smol::block_on(executor.run(async {
         signals.readable().await.map_err(|e| format!("signals: {e}"))?;
@@ -88,12 +96,12 @@ fn open(settings: &Settings, state: &Path) -> Result<Box<dyn Store>, String> {
             let store = LocalStore::open(&state.join("names.redb")).map_err(|e| e.to_string())?;
             Ok(Box::new(store))
         }
-        Some(other) => match other.strip_prefix("postgres ") {
+        Some(which) => match which.strip_prefix("postgres ") {
             Some(database) => {
                 let store = PostgresStore::open(database, settings.front_end).map_err(|e| e.to_string())?;
                 Ok(Box::new(store))
             }
-            None => Err(format!("store '{other}': redb and 'postgres host=… dbname=…' are known")),
+            None => Err("store: redb and 'postgres host=… dbname=…' are known".into()),
         },
     }
 }
@@ -112,15 +120,15 @@ fn registrar_settings(settings: &Settings) -> Result<registrar::Settings, String
     };
     let zone = |name: &String| ZoneSettings { name: name.clone(), moved_to: settings.moved_to.clone() };
     let port = settings.heartbeat.first().map_or(5390, SocketAddr::port);
-    let heartbeat = match settings.shards.first() {
-        Some(shard) => shard.clone(),
-        None => format!("hb0.{}:{port}", settings.zones[0]),
+    let heartbeats = match &settings.shards[..] {
+        [] => vec![format!("hb0.{}:{port}", settings.zones[0])],
+        shards => shards.to_vec(),
     };
     Ok(registrar::Settings {
         zones: settings.zones.iter().map(zone).collect(),
         capacity: usize::try_from(settings.capacity.unwrap_or(CAPACITY)).unwrap_or(usize::MAX),
         enrol,
-        heartbeat,
+        heartbeats,
         next_s: settings.interval.unwrap_or(INTERVAL),
         move_delay: settings.move_delay.unwrap_or(MOVE_DELAY),
         publish_private: settings.publish_private,

@@ -1,18 +1,28 @@
 //! The service as all its tasks share it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
 
 use super::commits::Commits;
+use super::dns::Host;
+use super::heartbeat::Beats;
 use super::nic::{Asked, Word};
-use crate::nameserver::{Address, Ticket, Update};
-use crate::registrar::{Now, Refusal, Registrar};
+use crate::nameserver::{self, Address, Nameserver, Ticket, Update};
+use crate::registrar::{Came, Now, Refusal, Registrar, Reply};
+use crate::registration::PACKET_MAX;
 use crate::sys::clock;
 
 /// Who has which name, and what is waited for.
 pub(super) struct Service {
     /// Never borrowed across an await.
     pub(super) registrar: RefCell<Registrar>,
+    /// Likewise.
+    pub(super) nameserver: RefCell<Nameserver>,
     pub(super) commits: Commits,
+    /// Packets that were dropped unread, since their network sent too many.
+    pub(super) dropped: Cell<u64>,
 }
 
 impl Service {
@@ -63,6 +73,41 @@ impl Service {
             Err(Refusal::Suspended(_) | Refusal::Address(_)) => Word::Abuse,
             Err(_) => Word::NineOneOne,
         }
+    }
+}
+
+impl Host for Service {
+    type Directory = Registrar;
+
+    fn now(&self) -> nameserver::Now {
+        let Now { monotonic, utc } = Self::now(self);
+        nameserver::Now { monotonic, utc }
+    }
+
+    fn with<R>(&self, act: impl FnOnce(&mut Nameserver, &mut Registrar) -> R) -> R {
+        act(&mut self.nameserver.borrow_mut(), &mut self.registrar.borrow_mut())
+    }
+
+    async fn committed(&self, ticket: Ticket) -> bool {
+        self.commits.wait(ticket).await.is_ok()
+    }
+}
+
+impl Beats for Service {
+    fn monotonic(&self) -> Duration {
+        clock::boot()
+    }
+
+    fn datagram(&self, source: SocketAddr, packet: &[u8], out: &mut [u8; PACKET_MAX]) -> Reply {
+        self.registrar.borrow_mut().datagram(Self::now(self), Came::Udp, source, packet, out)
+    }
+
+    async fn is_committed(self: Rc<Self>, ticket: Ticket) -> bool {
+        self.commits.wait(ticket).await.is_ok()
+    }
+
+    fn dropped(&self, packets: u64) {
+        self.dropped.set(self.dropped.get() + packets);
     }
 }
 

@@ -151,7 +151,7 @@ fn show(service: &Service, zone: usize, name: &str) -> Option<Map<String, Value>
 /// Numbers of the whole service, flat.
 pub(in crate::cloud) fn stats(service: &Service) -> Map<String, Value> {
     let stats = service.registrar.borrow().stats();
-    let counters = stats.counters;
+    let (counters, dns) = (stats.counters, service.nameserver.borrow().counters());
     row([
         ("names", json!(stats.names)),
         ("capacity", json!(stats.capacity)),
@@ -160,13 +160,19 @@ pub(in crate::cloud) fn stats(service: &Service) -> Map<String, Value> {
         ("store_failure", json!(stats.store_failure)),
         ("clock_doubted", json!(stats.is_clock_doubted)),
         ("beats", json!(counters.beats)),
-        ("silent", json!(counters.silent)),
-        ("retries", json!(counters.retries)),
+        ("beats_silent", json!(counters.silent)),
+        ("beats_dropped", json!(service.dropped.get())),
+        ("beats_to_prove", json!(counters.retries)),
         ("address_changes", json!(counters.address_changes)),
         ("claims", json!(counters.claims)),
         ("claims_refused", json!(counters.refused)),
         ("leases_expired", json!(counters.expired)),
         ("failed_writes", json!(counters.failed_writes)),
+        ("dns_requests", json!(dns.requests)),
+        ("dns_limited", json!(dns.limited)),
+        ("dns_transfers", json!(dns.transfers)),
+        ("dns_updates", json!(dns.updates)),
+        ("dns_bad_signatures", json!(dns.bad_signatures)),
     ])
 }
 

@@ -96,7 +96,7 @@ async fn claim(service: &Service, request: &Request) -> Result<Reply, Reply> {
 }
 
 fn granted(service: &Service, granting: &Granting) -> Reply {
-    let heartbeat = service.registrar.borrow().settings().heartbeat.clone();
+    let heartbeat = service.registrar.borrow().heartbeat_of(granting.id).to_owned();
     let claimed = Claimed {
         box_id: Bytes(granting.id.0),
         epoch: granting.epoch,
