@@ -40,6 +40,8 @@ pub struct Loaded {
     pub(super) floor: u64,
     /// This program was told that it stays.
     pub(super) committed: bool,
+    /// The record of the box's name, for who can read it.
+    pub(super) registration: Option<Vec<u8>>,
 }
 
 /// Why the box cannot know what it knew.
@@ -84,6 +86,7 @@ impl Loaded {
         let mut opened = |kind| opened(directory, kind, seal.as_ref(), &mut unsaved);
         let identity = opened(Kind::Identity)?;
         let (terminals, commit) = (opened(Kind::Terminals)?, opened(Kind::Commit)?);
+        let registration = opened(Kind::Registration)?;
         let keys = match identity.kept().map(|record| BoxKeys::read(record, seal)) {
             Some(Ok(keys)) => keys,
             Some(Err(RecordError::Newer(format))) => return Err(KeyError::Newer("identity", format)),
@@ -106,7 +109,11 @@ impl Loaded {
             }
         };
         let committed = commit.kept().is_some_and(|formats| formats.first() >= Some(&record::FORMAT));
-        Ok((Self { keys, terminals, floor, committed }, unsaved))
+        if matches!(registration, Opened::Lost) {
+            log::warn!("the keys to the box's name cannot be read: it has to be claimed again");
+        }
+        let registration = registration.kept().map(Into::into);
+        Ok((Self { keys, terminals, floor, committed, registration }, unsaved))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::board;
 use crate::channel::ChannelError;
 use crate::handshake::{BoxId, Fingerprint, Nonce, PROOF, Role, SessionRequest, TerminalKey};
 use crate::store::{Kind as Record, Writer};
-use crate::sys::random;
+use crate::sys::{clock, random};
 
 mod caller;
 mod hand_out;
@@ -38,7 +38,7 @@ pub use record::RecordError;
 pub use terminals::{Enrolment, GUEST_CHANNELS, GuestTerms, SLOTS, TerminalName};
 pub use token::{CONNECTIONS_MAX, MintError, Scope, TOKEN_CHARS, TTL_MAX, Terms, TokenText};
 pub use uses::{LinkUse, VIEWER_ID_MAX, ViewerId};
-pub use wall_clock::ClockSource;
+pub use wall_clock::{ClockSource, Told};
 
 use caller::Who;
 use handover::Handovers;
@@ -68,6 +68,7 @@ pub struct Access {
     committed: Cell<bool>,
     /// Who was put out and nobody was told yet.
     put_out: Cell<PutOut>,
+    registration: Cell<Option<Vec<u8>>>,
 }
 
 /// The way a request came in. What was made for one at home over plain HTTP is no good anywhere else.
@@ -134,7 +135,7 @@ impl Access {
         boot: u16,
         capacity: usize,
     ) -> io::Result<Self> {
-        let Loaded { keys, terminals, floor, committed } = loaded;
+        let Loaded { keys, terminals, floor, committed, registration } = loaded;
         let (mut dummy, mut secret) = ([0; 32], [0; 32]);
         random::fill(&mut dummy)?;
         random::fill(&mut secret)?;
@@ -150,6 +151,7 @@ impl Access {
             flash,
             committed: Cell::new(committed),
             put_out: Cell::default(),
+            registration: Cell::new(registration),
         })
     }
 
@@ -287,6 +289,23 @@ impl Access {
     #[must_use]
     pub fn wall_clock(&self) -> Option<Duration> {
         self.clock.now()
+    }
+
+    /// Takes the word of the name service on the time since 1970: it proved who it is.
+    pub fn trust_time(&self, told: Told, utc: Duration) {
+        self.clock.trust(told, utc, clock::boot());
+    }
+
+    /// The record of the box's name that flash had at the start, once.
+    #[must_use]
+    pub fn take_registration(&self) -> Option<Vec<u8>> {
+        self.registration.take()
+    }
+
+    /// Has the record of the box's name on flash before it returns, sealed as the box's own keys are.
+    pub async fn save_registration(&self, record: Vec<u8>) -> io::Result<()> {
+        let sealed = self.keys.borrow().seal(record)?;
+        self.flash.saved(Record::Registration, sealed).await
     }
 
     /// Has the terminals on flash before it returns.

@@ -9,7 +9,14 @@ use crate::handshake::Role;
 use crate::store::Kind as Record;
 
 /// What a factory reset destroys, the key that seals the others first.
-pub const SECRETS: [Record; 4] = [Record::Seal, Record::Terminals, Record::Identity, Record::Attempts];
+pub const SECRETS: [Record; 6] = [
+    Record::Seal,
+    Record::Terminals,
+    Record::Identity,
+    Record::Attempts,
+    Record::Registration,
+    Record::Counter,
+];
 
 /// A terminal in short, for lists.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,8 @@ const PLAIN: Door = Door::Plain;
 fn access(boot: u16) -> Access {
     let nowhere = std::env::temp_dir();
     let keys = BoxKeys::make(None).unwrap();
-    let loaded = Loaded { keys, terminals: Terminals::default(), floor: 0, committed: false };
+    let loaded =
+        Loaded { keys, terminals: Terminals::default(), floor: 0, committed: false, registration: None };
     Access::new(loaded, Writer::new(&nowhere).unwrap(), ClockSource::Rtc, boot, 8).unwrap()
 }
 
@@ -56,8 +57,13 @@ fn nothing_is_good_at_another_box_or_in_another_boot() {
     let cookie = one.cookie(slot, PLAIN).unwrap();
     let session = sign_in(&one, slot.0, &one.challenge(T(100)), 100).unwrap();
     let Access { keys, terminals, .. } = one;
-    let loaded =
-        Loaded { keys: keys.into_inner(), terminals: terminals.into_inner(), floor: 0, committed: false };
+    let loaded = Loaded {
+        keys: keys.into_inner(),
+        terminals: terminals.into_inner(),
+        floor: 0,
+        committed: false,
+        registration: None,
+    };
     let nowhere = std::env::temp_dir();
     let rebooted = Access::new(loaded, Writer::new(&nowhere).unwrap(), ClockSource::Rtc, 8, 8).unwrap();
     assert!(!is_known(&rebooted, by_link(&text), PLAIN, 1), "a link ends with its boot");
@@ -126,7 +132,7 @@ fn a_guest_ends_with_its_time_and_without_one_it_never_begins() {
     let access = access(7);
     let_in(&access, "owner", Role::Owner);
     let mut new = enrolment("guest", Role::Guest);
-    let soon = crate::sys::clock::utc().as_secs() + 3600;
+    let soon = clock::utc().as_secs() + 3600;
     new.guest = Some(GuestTerms { channels: [1, 2].into_iter().collect(), until: soon });
     let slot = access.terminals.borrow_mut().enrol(new, None).unwrap();
     let cookie = access.cookie(slot, PLAIN).unwrap();

@@ -35,11 +35,23 @@ pub enum Kind {
     Attempts = 5,
     /// The formats that this program was told to write.
     Commit = 6,
+    /// The box's name, and the keys to it.
+    Registration = 7,
+    /// Counters that may have been used with these keys.
+    Counter = 8,
 }
 
 impl Kind {
-    const ALL: [Self; 6] =
-        [Self::Channels, Self::Seal, Self::Identity, Self::Terminals, Self::Attempts, Self::Commit];
+    const ALL: [Self; 8] = [
+        Self::Channels,
+        Self::Seal,
+        Self::Identity,
+        Self::Terminals,
+        Self::Attempts,
+        Self::Commit,
+        Self::Registration,
+        Self::Counter,
+    ];
 
     /// From its number on the helper's line.
     #[must_use]
@@ -49,9 +61,9 @@ impl Kind {
 
     /// It has to last: both slots hold it, for one to be there when the other goes bad. Of the rest the slot that goes
     /// bad may be the newer one; who was let in since the older was written would be forgotten, and who was put out
-    /// would be let in.
+    /// would be let in; keys that the name service knows no more would be used, and counters a second time.
     const fn is_kept(self) -> bool {
-        matches!(self, Self::Seal | Self::Identity | Self::Terminals)
+        matches!(self, Self::Seal | Self::Identity | Self::Terminals | Self::Registration | Self::Counter)
     }
 
     /// What its files are called.
@@ -64,6 +76,8 @@ impl Kind {
             Self::Terminals => "terminals",
             Self::Attempts => "attempts",
             Self::Commit => "commit",
+            Self::Registration => "registration",
+            Self::Counter => "counter",
         }
     }
 }
