@@ -188,11 +188,11 @@ fn attributes(body: &[u8], skip: usize) -> impl Iterator<Item = (u16, &[u8])> {
 
 /// Parts that begin with a header of `size` bytes, in which `read` finds the whole length and the type; each begins at
 /// a multiple of 4. What does not fit ends them.
-fn parts<'b>(
-    mut rest: &'b [u8],
+fn parts(
+    mut rest: &[u8],
     size: usize,
     read: impl Fn(&[u8]) -> Option<(usize, u16)>,
-) -> impl Iterator<Item = (u16, &'b [u8])> {
+) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let (length, kind) = read(rest)?;
         let body = rest.get(size..length)?;
