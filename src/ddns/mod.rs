@@ -2,4 +2,6 @@
 //!
 //! Knows nothing of the HTTP server and of streams.
 
+pub mod claim;
 pub mod heartbeat;
+pub mod record;
