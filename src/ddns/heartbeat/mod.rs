@@ -133,6 +133,8 @@ pub struct State {
     pub seen: Option<(Seen, u16)>,
     /// Whether it publishes that.
     pub status: Option<Status>,
+    /// When it last answered.
+    pub heard: Option<Duration>,
     /// The name is another's now; there are no more beats.
     pub is_lost: bool,
     /// Somebody asked for the name to be moved to another box.
@@ -339,6 +341,7 @@ impl Heartbeat {
 
     fn take(&mut self, now: Duration, ack: &Ack, sent: Duration, actions: &mut Actions) {
         self.cookie = None;
+        self.state.heard = Some(now);
         self.state.seen = Some((ack.seen, ack.port));
         self.state.status = Some(ack.status);
         self.state.is_lost = ack.flags.has(AckFlags::NAME_LOST);
