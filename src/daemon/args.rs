@@ -26,6 +26,11 @@ Usage:
   stbcastd link <number>|playlist [--ttl 1h] [--connections N] [--all]
   stbcastd channels [--all] [--json]
   stbcastd status [--json]
+  stbcastd name [--json]
+  stbcastd name claim <name> [--recovery CODE | --handover TEXT] [--yes]
+  stbcastd name suggest | key | recovery | cancel-move
+  stbcastd name handover <key>
+  stbcastd name release [--erase] --yes
   stbcastd commit
   stbcastd factory-reset --yes
 
@@ -54,6 +59,12 @@ run starts the box, in the foreground. It ends on SIGTERM or Ctrl-C.
   --clock SOURCE   whose word on the time of day is taken: rtc (the system's
                    clock is right), ntp (once NTP has set it) or none; a
                    guest's end needs it
+  --ddns-service URL, --ddns-key KEY, --ddns-zone ZONE
+                   the name service that this box's name is claimed from, the
+                   key it signs with, and the domain that names are in
+  --ddns-name NAME the name that is claimed at the start; 'stbcastd name claim'
+                   does it later
+  --factory FILE   serial number, key and voucher, from the box's maker
   --config FILE    'key = value' lines with the same keys, without the dashes
 
 The other commands ask the running box over its local socket; --state DIR or
@@ -67,6 +78,13 @@ The other commands ask the running box over its local socket; --state DIR or
                    streams end.
   player KODI      prints the URL of a playlist that lasts until it is revoked,
                    for a player that keeps it.
+  name             how it stands with the box's name on the internet.
+                   claim: asks for one (it is public: take one that does not
+                   tell who you are, suggest offers one); --recovery: it is
+                   yours and its box is lost; --handover: what 'name handover
+                   KEY' printed at the box that has it, KEY being what 'name
+                   key' prints here. recovery: the code to write down, once.
+                   cancel-move: no other box gets it. release: gives it up.
   commit           this program stays: from now on it writes its own formats.
                    Until then the one before it can be put back.
   factory-reset    puts everybody out, destroys all keys, makes new ones. The

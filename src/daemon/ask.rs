@@ -3,12 +3,16 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::names;
 use super::questions::Question;
 use crate::local::client::{AskError, ask as ask_box};
 use crate::local::protocol::{BoxLine, ChannelLine, Link, MuxLine, PlayerLine, TerminalLine, read};
 
 /// Asks and prints; the error is a sentence.
 pub(super) fn ask(question: &Question) -> Result<(), String> {
+    if !names::consent(question) {
+        return Err("nothing was claimed".into());
+    }
     let is_status = question.request.cmd == "status";
     let show = |line: &[u8]| {
         let text = if question.json { None } else { shown(&question.request.cmd, line) };
@@ -60,7 +64,7 @@ fn shown(cmd: &str, line: &[u8]) -> Option<String> {
             Some(mux) => mux_text(&mux),
             None => box_text(&read::<BoxLine>(line)?),
         },
-        _ => return None,
+        cmd => return names::shown(cmd, line),
     })
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use log::LevelFilter;
 use nix::net::if_::{if_nameindex, if_nametoindex};
 
+use super::names::NameSettings;
 use crate::access::ClockSource;
 use crate::board;
 use crate::import::Authority;
@@ -29,6 +30,7 @@ pub(super) struct Settings {
     pub(super) clock: Option<ClockSource>,
     pub(super) lan_interfaces: Vec<String>,
     pub(super) ca_file: Option<PathBuf>,
+    pub(super) naming: NameSettings,
 }
 
 /// Why a setting is refused.
@@ -43,6 +45,7 @@ pub(super) enum SettingError {
     Interface(String, String),
     LogLevel(String),
     Clock(String),
+    Named { key: &'static str, value: String, why: String },
     TooMany(&'static str, usize),
     Line(PathBuf, usize, Box<Self>),
     NoKey,
@@ -67,6 +70,7 @@ impl fmt::Display for SettingError {
             }
             Self::LogLevel(text) => write!(f, "log '{text}': one of error, warn, info, debug"),
             Self::Clock(text) => write!(f, "clock '{text}': one of rtc, ntp, none"),
+            Self::Named { key, value, why } => write!(f, "{key} '{value}': {why}"),
             Self::TooMany(key, most) => write!(f, "{key}: this board has room for {most}"),
             Self::Line(path, line, why) => write!(f, "{}:{line}: {why}", path.display()),
             Self::NoKey => f.write_str("a line is 'key = value', a comment (#) or empty"),
@@ -130,7 +134,10 @@ impl Settings {
                 self.clock = Some(clock);
                 Ok(())
             }
-            _ => Err(SettingError::UnknownKey(key.into())),
+            key => {
+                let taken = self.naming.set(key, value);
+                taken.unwrap_or_else(|| Err(SettingError::UnknownKey(key.into())))
+            }
         }
     }
 
@@ -191,6 +198,11 @@ pub(super) const KEYS: &[&str] = &[
     "authority",
     "ca-file",
     "clock",
+    "ddns-key",
+    "ddns-name",
+    "ddns-service",
+    "ddns-zone",
+    "factory",
     "import",
     "iptv-interface",
     "lan-interface",

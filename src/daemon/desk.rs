@@ -10,6 +10,7 @@ use crate::access::{Scope, Terms};
 use crate::api::{ChannelView, SetTopBox, stream_path};
 use crate::board;
 use crate::channel::Available;
+use crate::ddns::Names;
 use crate::local::hub::Hub;
 use crate::local::protocol::{BoxLine, Done, Link, MuxLine, Request, line, text};
 use crate::local::server::{Answer, Right, parse};
@@ -20,6 +21,7 @@ use crate::tuner::{Mux, OpenMux};
 pub(super) struct Desk {
     pub(super) stb: Rc<SetTopBox>,
     pub(super) hub: Rc<Hub>,
+    pub(super) names: Rc<Names>,
     /// Where the HTTP server listens.
     addresses: Vec<SocketAddr>,
     started: Duration,
@@ -34,10 +36,10 @@ impl Desk {
     pub(super) fn new(
         stb: Rc<SetTopBox>,
         hub: Rc<Hub>,
-        addresses: Vec<SocketAddr>,
-        started: Duration,
+        names: Rc<Names>,
+        (addresses, started): (Vec<SocketAddr>, Duration),
     ) -> Self {
-        Self { stb, hub, addresses, started }
+        Self { stb, hub, names, addresses, started }
     }
 
     /// The answer to a request line of a peer with this right.
@@ -54,6 +56,7 @@ impl Desk {
         }
         let answered = match (right, request.cmd.as_str()) {
             (_, "status") => Ok(self.status()),
+            (_, "name") => Ok(self.name()),
             (_, "channels") => Ok(self.channels(request.all == Some(true))),
             (Right::View, _) => Err("only members of the group 'control' may ask for that".into()),
             (Right::Control, _) => self.change(&request).await,
@@ -77,6 +80,7 @@ impl Desk {
             "player" => self.player(request).await,
             "factory-reset" => self.factory_reset().await,
             "commit" => self.commit().await,
+            cmd if cmd.starts_with("name-") => Box::pin(self.change_name(request)).await,
             other => Err(format!("unknown cmd '{}'", other.escape_debug())),
         }
     }

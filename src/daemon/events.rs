@@ -1,6 +1,7 @@
 //! What happens in the box, as lines for who listens at the local socket.
 
 use crate::access::PutOut;
+use crate::ddns::NameEvent;
 use crate::local::hub::Hub;
 use crate::local::protocol::{EventLine, line, text, word};
 use crate::local::server::Right;
@@ -51,6 +52,19 @@ pub(super) fn revoked(hub: &Hub, out: PutOut) {
 /// Tells how many watch.
 pub(super) fn viewers(hub: &Hub, viewers: usize) {
     hub.tell(&line(&EventLine { viewers: Some(viewers), ..named("viewers") }), Right::View);
+}
+
+/// Tells what is new of the box's name.
+pub(super) fn name(hub: &Hub, event: &NameEvent) {
+    let event = match event {
+        NameEvent::Claimed { name, .. } => EventLine { name: Some(text(name)), ..named("name-claimed") },
+        NameEvent::Refused(why) => EventLine { says: Some(text(why)), ..named("name-refused") },
+        NameEvent::Phase(phase) => EventLine { why: Some(word(phase.word())), ..named("name") },
+        NameEvent::MovePending(pending) => {
+            EventLine { why: Some(word(if *pending { "asked" } else { "over" })), ..named("name-moving") }
+        }
+    };
+    hub.tell(&line(&event), Right::View);
 }
 
 /// The secrets of an open window are in the answer to who opened it, and nowhere else.

@@ -8,6 +8,7 @@ use smol::LocalExecutor;
 
 use super::events;
 use crate::api::SetTopBox;
+use crate::ddns::Names;
 use crate::local::hub::Hub;
 use crate::reactor::Event;
 use crate::source::Now;
@@ -51,7 +52,7 @@ pub(super) fn run(
     stb: &SetTopBox,
     executor: &Rc<LocalExecutor<'static>>,
     writer: &Rc<Writer>,
-    hub: &Hub,
+    (hub, names): (&Hub, &Names),
 ) -> io::Result<()> {
     let mut round = Round {
         period: TICK_MAX,
@@ -83,7 +84,10 @@ pub(super) fn run(
             match event {
                 Event::Tick => round.tick(stb, writer),
                 Event::HungUp(number) => stb.pump.borrow_mut().hung_up(number),
-                Event::Stop => round.stop(stb),
+                Event::Stop => {
+                    names.stop();
+                    round.stop(stb);
+                }
             }
         }
     }

@@ -10,6 +10,7 @@ mod desk;
 mod events;
 mod imports;
 mod main_loop;
+mod names;
 mod pair;
 mod questions;
 mod reception;

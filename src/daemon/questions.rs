@@ -33,6 +33,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ("player", &[]),
     ("commit", &[]),
     ("factory-reset", &["yes"]),
+    ("name", &["json", "recovery", "handover", "erase", "yes"]),
 ];
 
 /// Reads what the command `named` asks; `None`: help. The error is a sentence.
@@ -87,6 +88,9 @@ impl Question {
             }
             "qr" | "pin" if request.mode.as_deref().is_some_and(|mode| mode != option) => request.mode = None,
             "qr" | "pin" => request.mode = Some(word(option)),
+            "recovery" => request.recovery = Some(text(&value(parser)?)),
+            "handover" => request.handover = Some(text(&value(parser)?)),
+            "erase" => request.erase = Some(true),
             "role" => request.role = Some(word(&value(parser)?)),
             _ => {
                 let numbers = value(parser)?;
@@ -123,9 +127,43 @@ impl Question {
             ("factory-reset", []) if !self.yes => {
                 return Err("factory-reset puts everybody out for good; say --yes if you mean it".into());
             }
+            ("name", [verb, rest @ ..]) => return self.take_name(verb, rest),
             (_, []) => {}
             (_, [.., word]) => return Err(format!("unexpected \"{word}\"")),
         }
+        Ok(())
+    }
+
+    /// What is to be done with the box's name.
+    fn take_name(&mut self, verb: &str, rest: &[String]) -> Result<(), String> {
+        let request = &mut self.request;
+        let of_claim = request.recovery.is_some() || request.handover.is_some();
+        match (verb, rest) {
+            ("claim", [name]) => request.name = Some(text(name)),
+            ("claim", []) => {
+                return Err("name claim needs a name; 'stbcastd name suggest' offers one".into());
+            }
+            ("handover", [key]) => request.key = Some(text(key)),
+            ("handover", []) => {
+                return Err(
+                    "name handover needs the key that 'stbcastd name key' prints at the other box".into()
+                );
+            }
+            ("release", []) if !self.yes => {
+                return Err("name release gives the name up for good; say --yes if you mean it".into());
+            }
+            ("suggest" | "key" | "recovery" | "cancel-move" | "release", []) => {}
+            (_, [.., word]) => return Err(format!("unexpected \"{word}\"")),
+            (verb, []) => {
+                return Err(format!(
+                    "name {verb}: one of claim, suggest, key, handover, recovery, cancel-move, release"
+                ));
+            }
+        }
+        if of_claim && verb != "claim" {
+            return Err(format!("--recovery and --handover are for 'name claim', not for 'name {verb}'"));
+        }
+        request.cmd = word(&format!("name-{verb}"));
         Ok(())
     }
 }
@@ -198,6 +236,11 @@ mod tests {
             (&["factory-reset"], "--yes"),
             (&["pair", "--channels", "1,x"], "'x'"),
             (&["pair", "--channels", &many], "16"),
+            (&["name", "claim"], "suggest"),
+            (&["name", "release"], "--yes"),
+            (&["name", "dance"], "dance"),
+            (&["name", "key", "x"], "\"x\""),
+            (&["name", "key", "--recovery", "x"], "name claim"),
             (&["dance"], "'dance'"),
         ] {
             let error = parsed(words).unwrap_err();

@@ -117,6 +117,7 @@ impl Desk {
     /// Makes the box who it never was.
     pub(super) async fn factory_reset(&self) -> Result<Vec<u8>, String> {
         self.stb.pairing.close();
+        self.names.forget();
         let reset = self.stb.access.factory_reset().await;
         self.stb.pairing.renew(self.stb.access.fingerprint());
         reset.map_err(|e| e.to_string())?;

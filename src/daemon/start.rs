@@ -17,7 +17,7 @@ use smol::future::BoxedLocal;
 
 use super::config::Settings;
 use super::desk::Desk;
-use super::{events, imports, main_loop};
+use super::{events, imports, main_loop, names};
 use crate::access::{self, Access, ClockSource, KeyError};
 use crate::api::{self, BOX_NAME, SetTopBox};
 use crate::channel::ChannelTable;
@@ -79,11 +79,14 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
     }
     let executor = Rc::new(LocalExecutor::new());
     serve_http(&stb, &executor, listeners, settings.lan_interfaces());
-    let desk = Desk::new(Rc::clone(&stb), Rc::clone(&hub), addresses, sys::clock::boot());
+    let port = addresses.first().map_or(0, SocketAddr::port);
+    let names = names::start(settings, &state, &stb, &executor, (&writer, &hub), port)?;
+    let place = (addresses, sys::clock::boot());
+    let desk = Desk::new(Rc::clone(&stb), Rc::clone(&hub), Rc::clone(&names), place);
     serve_local(&stb.reactor, &executor, (local_listener, groups), Rc::new(desk));
     let tending = Rc::clone(&stb);
     executor.spawn(async move { report("pairing", tending.pairing.tend()).await }).detach();
-    main_loop::run(&stb, &executor, &writer, &hub).map_err(|e| format!("the main loop ended: {e}"))
+    main_loop::run(&stb, &executor, &writer, (&hub, &names)).map_err(|e| format!("the main loop ended: {e}"))
 }
 
 /// The programme guide, as large as the board has it.

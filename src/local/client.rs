@@ -9,6 +9,8 @@ use super::protocol::{Done, Greeting, LINE_MAX, Request, line, read};
 
 /// The box answers within this or is stuck.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The same where it has to ask its name service.
+const PATIENCE_FOR_NAMES: Duration = Duration::from_secs(75);
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -54,6 +56,9 @@ impl Conversation {
 
     /// Asks; every line of the answer but the last goes to `found`, and so does what happens meanwhile. Gives the last.
     pub fn ask(&mut self, request: &Request, mut found: impl FnMut(&[u8])) -> Result<Vec<u8>, AskError> {
+        let of_names = request.cmd.starts_with("name-");
+        let patience = if of_names { PATIENCE_FOR_NAMES } else { PATIENCE };
+        self.lines.get_ref().set_read_timeout(Some(patience)).map_err(AskError::Broken)?;
         self.lines.get_mut().write_all(&line(request)).map_err(AskError::Broken)?;
         loop {
             let answer = next(&mut self.lines)?;

@@ -18,12 +18,19 @@
 //!   {"cmd":"revoke","slot":3}  {"cmd":"revoke-all"}     {"done":true}
 //!   {"cmd":"player","name":"…"}                         {"slot":4,"url":"…"} {"done":true}
 //!   {"cmd":"factory-reset"}  {"cmd":"commit"}           {"done":true}
+//!   {"cmd":"name"}                                      {"name":{"state":"online",…}} {"done":true}
+//!   {"cmd":"name-claim","name":"alice"}                 {"claimed":{"name":"…","recovery":"…"}} {"done":true}
+//!   {"cmd":"name-suggest"}                              {"suggestion":"…"} {"done":true}
+//!   {"cmd":"name-key"}                                  {"key":"…"} {"done":true}
+//!   {"cmd":"name-handover","key":"…"}                   {"handover":"…"} {"done":true}
+//!   {"cmd":"name-recovery"}                             {"recovery":"…"} {"done":true}, once
+//!   {"cmd":"name-cancel-move"}  {"cmd":"name-release"}  {"done":true}
 //!   anything wrong                                      {"done":false,"error":"a sentence"}
 //! ```
 //!
 //! A link with channel 0 is for the list and every channel. A guest is let in by `pair` with `"for_s"`, its seconds, and
 //! perhaps `"channels"`. Events: `pairing-opened`, `pairing-closed`, `pin`, `ask`, `paired`, `pair-failed`, `revoked`,
-//! `viewers`; what may be in them stands at [`protocol::EventLine`]. A peer that does not read them is dropped.
+//! `viewers`, `name`, `name-claimed`, `name-refused`, `name-moving`; what may be in them stands at [`protocol::EventLine`]. A peer that does not read them is dropped.
 //!
 //! Root, the user that `stbcastd` runs as and members of the group `control` may ask all of this; members of the group
 //! `view` may see status, channels and events without secrets.

@@ -42,8 +42,16 @@ pub struct Request {
     pub allow: Option<bool>,
     /// Of a terminal: its slot.
     pub slot: Option<u8>,
-    /// Of a terminal: its new name.
+    /// Of a terminal: its new name. Of the box: the name that is claimed.
     pub name: Option<Text>,
+    /// Of a claim: the recovery code.
+    pub recovery: Option<Text>,
+    /// Of a claim: what the box that has the name signed.
+    pub handover: Option<Text>,
+    /// Of a hand-over: the key of the box that gets the name.
+    pub key: Option<Text>,
+    /// Of a release: the service forgets all that it knows of the name.
+    pub erase: Option<bool>,
 }
 
 impl Request {
@@ -272,7 +280,8 @@ pub struct TerminalBrief {
 /// Something that happened. Which fields are there depends on `event`.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventLine {
-    /// `pairing-opened`, `pairing-closed`, `pin`, `ask`, `paired`, `pair-failed`, `revoked`, `viewers`.
+    /// `pairing-opened`, `pairing-closed`, `pin`, `ask`, `paired`, `pair-failed`, `revoked`, `viewers`, `name`,
+    /// `name-claimed`, `name-refused`, `name-moving`.
     pub event: Word,
     /// The question, for `answer`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -292,7 +301,7 @@ pub struct EventLine {
     /// The new PIN; empty when there is none for the hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pin: Option<Word>,
-    /// Why pairing failed.
+    /// Why pairing failed. How it stands with the box's name, as in [`NameView::state`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<Word>,
     /// Seconds until the window closes.
@@ -301,6 +310,87 @@ pub struct EventLine {
     /// How many watch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub viewers: Option<usize>,
+    /// A sentence for the owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub says: Option<Text>,
+}
+
+/// A line of the answer to `name`.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameLine {
+    /// How it stands with the box's name.
+    pub name: NameView,
+}
+
+/// How it stands with the box's name.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameView {
+    /// `none`, `claiming`, `waiting`, `starting`, `online`, `not-published`, `suspended`, `unreachable` or `lost`.
+    pub state: Word,
+    /// The whole name.
+    pub name: Option<Text>,
+    /// The URL of the name service.
+    pub service: Option<Text>,
+    /// Where the service sees the box.
+    pub seen: Option<Text>,
+    /// Seconds since the service last answered.
+    pub heard_s: Option<u64>,
+    /// Beats go by HTTPS, since UDP does not come through.
+    pub by_https: bool,
+    /// Somebody asked for the name to be moved to another box.
+    pub move_pending: bool,
+    /// When the name becomes this box's, in seconds since 1970.
+    pub waits_until: Option<u64>,
+    /// What went wrong last: a sentence.
+    pub problem: Option<Text>,
+    /// There is a recovery code that the owner has not seen.
+    pub has_recovery: bool,
+}
+
+/// A line of the answer to `name-claim`.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimedLine {
+    /// What came of it.
+    pub claimed: ClaimView,
+}
+
+/// What came of a claim.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimView {
+    /// The whole name.
+    pub name: Text,
+    /// The recovery code; it is not shown again.
+    pub recovery: Option<Word>,
+    /// When the name becomes this box's, in seconds since 1970.
+    pub waits_until: Option<u64>,
+}
+
+/// A line of the answer to `name-suggest`.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuggestionLine {
+    /// A name that does not tell who its owner is.
+    pub suggestion: Text,
+}
+
+/// A line of the answer to `name-key`.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyLine {
+    /// Who the box is to name services.
+    pub key: Text,
+}
+
+/// A line of the answer to `name-handover`.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandoverLine {
+    /// For `name-claim` at the other box.
+    pub handover: Text,
+}
+
+/// A line of the answer to `name-recovery`.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryLine {
+    /// The recovery code; it is not shown again.
+    pub recovery: Word,
 }
 
 /// A line of the answer to `player`.
