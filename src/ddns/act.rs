@@ -350,7 +350,7 @@ impl Names {
                 let name = format!("{}.{}", wanted.name, wanted.zone);
                 Ok(Granted { name, recovery: None, waits_until: Some(until) })
             }
-            Outcome::Refused(why) => {
+            Outcome::Refused(ref why) | Outcome::Taken(ref why) => {
                 log::warn!("{why}");
                 (book.wanted, book.waits_until) = (None, None);
                 if book.record.pending.take().is_some() {
@@ -359,12 +359,12 @@ impl Names {
                 let own = book.held(&self.setup);
                 let is_own = own
                     .is_some_and(|h| h.name().as_ref() == Some(&wanted.name) && h.service == wanted.service);
-                if is_own {
+                if is_own && matches!(outcome, Outcome::Taken(_)) {
                     self.lose(book);
                 }
                 book.problem = Some(why.clone());
                 (self.seams.tell)(&NameEvent::Refused(why.clone()));
-                Err(why)
+                Err(why.clone())
             }
             Outcome::Later(why) => {
                 let wait = book.put_claim_off(now).as_secs();

@@ -99,6 +99,8 @@ pub enum Outcome {
     Held(Box<Held>),
     /// It is going to be, at this time in seconds since 1970, unless the box that has it says no.
     Waits(u64),
+    /// Another key has it. A sentence for the owner.
+    Taken(String),
     /// No, and asking again does not help. A sentence for the owner.
     Refused(String),
     /// Not now. A sentence for the owner.
@@ -185,14 +187,15 @@ fn refusal(name: &Label, status: u16, body: &[u8]) -> Outcome {
     let its_words = said.as_ref().map(|p| format!(": {}", p.message)).unwrap_or_default();
     match (status, word) {
         (409, "held") => Outcome::Refused(format!(
-            "'{name}' was given up a short time ago and rests; take another name, or ask again later"
+            "'{name}' is not to be had now{its_words}; take another name, or ask again later"
         )),
-        (409, _) => Outcome::Refused(format!(
+        (409, _) => Outcome::Taken(format!(
             "'{name}' is taken; take another name, or, where it is yours, 'stbcastd name claim {name} --recovery CODE'"
         )),
         (403, "voucher") => Outcome::Refused(format!(
             "the name service gives names to boxes that their maker vouches for alone (setting 'factory'){its_words}"
         )),
+        (403, "nonce") => Outcome::Later(format!("the name service took too long{its_words}")),
         (400 | 403 | 404 | 422, _) => {
             Outcome::Refused(format!("the name service refuses '{name}'{its_words}"))
         }

@@ -141,7 +141,8 @@ fn each_refusal_has_its_sentence_and_only_some_are_final() {
     let said = |error: &str| format!(r#"{{"error":"{error}","message":"because of \"x\"\u001b[31m"}}"#);
     for (status, word, is_final, part) in [
         (409, "taken", true, "--recovery"),
-        (409, "held", true, "rests"),
+        (409, "held", true, "not to be had now"),
+        (403, "nonce", false, "too long"),
         (403, "voucher", true, "'factory'"),
         (403, "signature", true, "because of \"x\"[31m"),
         (422, "name", true, "because"),
@@ -153,6 +154,7 @@ fn each_refusal_has_its_sentence_and_only_some_are_final() {
     ] {
         let (claiming, _) = begin(Title::None);
         let (why, was_final) = match claiming.finish(status, said(word).as_bytes()) {
+            Outcome::Taken(why) if status == 409 && word == "taken" => (why, true),
             Outcome::Refused(why) => (why, true),
             Outcome::Later(why) => (why, false),
             _ => panic!("{status}"),
@@ -160,7 +162,7 @@ fn each_refusal_has_its_sentence_and_only_some_are_final() {
         assert!(why.contains(part) && was_final == is_final, "{status} {word}: {why}");
     }
     let (claiming, _) = begin(Title::None);
-    assert!(matches!(claiming.finish(409, b"<html>"), Outcome::Refused(_)));
+    assert!(matches!(claiming.finish(409, b"<html>"), Outcome::Taken(_)));
     let (claiming, _) = begin(Title::None);
     let pending = claiming.finish(202, br#"{"error":"pending","until":1800000000}"#);
     assert!(matches!(pending, Outcome::Waits(1_800_000_000)));

@@ -258,7 +258,8 @@ impl Heartbeat {
         if due.begins {
             self.cookie = None;
         }
-        if due.gives_up {
+        // Where HTTPS is tried now, its answer says how it stands.
+        if due.gives_up && !due.post && !self.posting {
             self.state.way = if self.rounds.https_works() { Way::Https } else { Way::None };
         }
         if due.other_address {
@@ -313,7 +314,7 @@ impl Heartbeat {
             _ => {}
         }
         self.rounds.https_failed(now);
-        if self.state.way == Way::Https {
+        if !self.rounds.udp_works() {
             self.state.way = Way::None;
         }
         // What is no answer of the service's is silence, too: so says who does not know the key.
