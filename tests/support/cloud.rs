@@ -39,7 +39,9 @@ impl Cloud {
         for (key, address) in
             [("--dns", dns), ("--http", http), ("--heartbeat", heartbeat), ("--shard", heartbeat)]
         {
-            arguments.extend([key.to_owned(), address.to_string()]);
+            if key != "--shard" || !more.contains(&key) {
+                arguments.extend([key.to_owned(), address.to_string()]);
+            }
         }
         arguments.extend(["--record".to_owned(), format!("ns1 A {}", Ipv4Addr::LOCALHOST)]);
         arguments.extend(more.iter().map(|s| (*s).to_owned()));
