@@ -64,6 +64,8 @@ run starts the box, in the foreground. It ends on SIGTERM or Ctrl-C.
                    key it signs with, and the domain that names are in
   --ddns-name NAME the name that is claimed at the start; 'stbcastd name claim'
                    does it later
+  --ddns-port N    the port at which the box is reached from outside, where a
+                   router forwards one; the name tells it (SRV, HTTPS)
   --factory FILE   serial number, key and voucher, from the box's maker
   --config FILE    'key = value' lines with the same keys, without the dashes
 

@@ -200,6 +200,7 @@ pub(super) const KEYS: &[&str] = &[
     "clock",
     "ddns-key",
     "ddns-name",
+    "ddns-port",
     "ddns-service",
     "ddns-zone",
     "factory",

@@ -35,6 +35,7 @@ pub(super) struct NameSettings {
     key: Option<ServicePublic>,
     zone: Option<String>,
     name: Option<Label>,
+    port: u16,
     factory: Option<PathBuf>,
 }
 
@@ -75,6 +76,13 @@ impl NameSettings {
                     Ok(())
                 }
                 Err(why) => wrong("ddns-name", why.to_string()),
+            },
+            "ddns-port" => match value.parse() {
+                Ok(port) => {
+                    self.port = port;
+                    Ok(())
+                }
+                Err(_) => wrong("ddns-port", "a port is a number up to 65535".into()),
             },
             "factory" => {
                 self.factory = Some(value.into());
@@ -142,6 +150,7 @@ pub(super) fn start(
         name: settings.naming.name.clone(),
         factory: settings.naming.factory()?,
         firmware: env!("CARGO_PKG_VERSION"),
+        public_port: settings.naming.port,
         port,
         record: stb.access.take_registration(),
         counters: match load(state, Kind::Counter).map_err(|e| format!("state {e}"))? {

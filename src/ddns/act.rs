@@ -57,6 +57,11 @@ impl Names {
         }
         log::debug!("the box's addresses or routes changed");
         book.surroundings = there;
+        // What did not reach the service from where the box was may do so from here.
+        if book.waits_until.is_none() && !book.claiming {
+            let wanted = book.wanted.take();
+            book.claim_now(wanted, crate::sys::clock::boot());
+        }
         let v6 = book.v6();
         drop(book);
         self.feed(crate::sys::clock::boot(), Input::Changed(&v6));

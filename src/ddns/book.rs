@@ -18,7 +18,7 @@ use crate::sys::netlink::Surroundings;
 use crate::sys::random;
 
 /// The waits between tries to claim.
-const CLAIM_LEAST: Duration = Duration::from_secs(30);
+const CLAIM_LEAST: Duration = Duration::from_secs(2);
 const CLAIM_MOST: Duration = Duration::from_secs(3600);
 
 /// Who waits for a claim.
@@ -132,6 +132,7 @@ impl Book {
             epoch: held.epoch,
             keys: held.psk().beat_keys(held.epoch),
             ceiling: self.counters.ceiling,
+            port: setup.public_port,
         };
         let mut seed = [0; 8];
         let _without = random::fill(&mut seed); // jitter alone

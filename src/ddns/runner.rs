@@ -32,6 +32,8 @@ pub struct Setup {
     pub factory: Option<Factory>,
     /// The program's version.
     pub firmware: &'static str,
+    /// The port at which it is reached from outside, where its owner opened one; else 0.
+    pub public_port: u16,
     /// The port at which the box is reached at home.
     pub port: u16,
     /// The record that flash had, unsealed.

@@ -49,6 +49,8 @@ pub struct Registered {
     pub keys: BeatKeys,
     /// No counter above it was ever used.
     pub ceiling: u64,
+    /// At which terminals from outside reach the box; 0 for none.
+    pub port: u16,
 }
 
 /// What is known of the last time, at the start.
@@ -373,7 +375,7 @@ impl Heartbeat {
             flags: 0,
             epoch: self.who.epoch,
             uptime_s: u32::try_from(uptime).unwrap_or(u32::MAX),
-            pub_port: 0,
+            pub_port: self.who.port,
             v6: self.v6.clone(),
             map: 0,
             cookie: self.cookie,

@@ -202,7 +202,7 @@ impl Script {
 }
 
 fn heart(start: Start, ceiling: u64, now: Duration) -> Heartbeat {
-    let who = Registered { id: ID, epoch: EPOCH, keys: keys(), ceiling };
+    let who = Registered { id: ID, epoch: EPOCH, keys: keys(), ceiling, port: 8443 };
     Heartbeat::new(who, start, &[[0x20; 16]], 42, now)
 }
 
@@ -231,7 +231,7 @@ fn beats_come_every_interval_and_all_of_a_town_do_not_come_at_once() {
     println!("{} beats, {bytes} bytes a day", times.len());
     assert!((1400..1500).contains(&times.len()) && bytes <= 300_000, "{} {bytes}", times.len());
     let first = |seed| {
-        let who = Registered { id: ID, epoch: EPOCH, keys: keys(), ceiling: 0 };
+        let who = Registered { id: ID, epoch: EPOCH, keys: keys(), ceiling: 0, port: 8443 };
         let mut heart = Heartbeat::new(who, Start::Again, &[], seed, s(0));
         assert!(matches!(heart.handle(s(0), Input::Time)[..], [Action::Save(CEILING_STEP)]));
         heart.handle(s(0), Input::Saved(true));
