@@ -89,7 +89,7 @@ impl Parser {
             self.add_to_head(now)?;
             bytes = rest;
             // A head ends with an empty line, so only then is it worth a look.
-            if matches!(*now, [b'\n'] | [b'\r', b'\n']) || self.head.ends_with(b"\n\r\n") {
+            if self.head.ends_with(b"\n\r\n") || self.head.ends_with(b"\n\n") {
                 self.take_head()?;
             }
         }
@@ -327,4 +327,35 @@ mod tests {
         let whole = parse(b"HTTP/1.1 301 M\r\nLocation: https://b/\r\nContent-Length: 0\r\n\r\n", 5);
         assert_eq!(whole.unwrap().unwrap().1.as_deref(), Some("https://b/"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_in_any_pieces_are_survived(
+            head in 0..4usize,
+            bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+            size in 1..50usize,
+        ) {
+            let heads = ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\n\r\n", CHUNKED];
+            let bytes = [heads[head].as_bytes(), &bytes].concat();
+            let whole = parse(&bytes, size);
+            proptest::prop_assert_eq!(whole, parse(&bytes, bytes.len().max(1)));
+        }
+
+        #[test]
+        fn whatever_is_sent_in_chunks_comes_whole(
+            chunks in proptest::collection::vec(proptest::collection::vec(proptest::prelude::any::<u8>(), 1..90), 0..9),
+            size in 1..50usize,
+        ) {
+            let mut bytes = CHUNKED.as_bytes().to_vec();
+            for chunk in &chunks {
+                bytes.extend(format!("{:X}\r\n", chunk.len()).into_bytes());
+                bytes.extend([chunk.as_slice(), b"\r\n"].concat());
+            }
+            bytes.extend(b"0\r\n\r\n");
+            let answer = parse(&bytes, size).unwrap().unwrap().0;
+            proptest::prop_assert_eq!(answer.body, chunks.concat());
+        }
+    }
+
+    const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 }

@@ -134,7 +134,7 @@ pub struct Request<'r> {
     pub method: &'static str,
     /// Of what.
     pub url: &'r HttpUrl,
-    /// More headers, without Host, User-Agent, Accept, Connection and Content-Length.
+    /// More headers, without Host, Accept, Connection and Content-Length; a User-Agent takes the place of ours.
     pub headers: &'r [(&'r str, &'r str)],
     /// May be empty.
     pub body: &'r [u8],
@@ -145,10 +145,13 @@ impl Request<'_> {
     fn bytes(&self) -> Result<Vec<u8>, Cause> {
         let Self { method, url, headers, body } = self;
         let mut head = format!(
-            "{method} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {USER_AGENT}\r\nAccept: */*\r\nConnection: close\r\n",
+            "{method} {} HTTP/1.1\r\nHost: {}\r\nAccept: */*\r\nConnection: close\r\n",
             url.target(),
             url.authority()
         );
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("user-agent")) {
+            head += &format!("User-Agent: {USER_AGENT}\r\n");
+        }
         for (name, value) in *headers {
             // RFC 9110 §5.5; a line break would be another header.
             if value.bytes().any(|b| b.is_ascii_control() && b != b'\t') {

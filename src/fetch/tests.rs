@@ -81,8 +81,8 @@ fn a_request_is_made_and_its_answer_taken_plain_and_by_tls() {
         let request = serving.join().unwrap();
         let version = env!("CARGO_PKG_VERSION");
         let head = format!(
-            "POST /a?b=c HTTP/1.1\r\nHost: {host}\r\nUser-Agent: stbcast/{version}\r\nAccept: */*\r\n\
-             Connection: close\r\nX-Y: z\r\nContent-Length: 2\r\n\r\n{{}}"
+            "POST /a?b=c HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\nConnection: close\r\n\
+             User-Agent: stbcast/{version}\r\nX-Y: z\r\nContent-Length: 2\r\n\r\n{{}}"
         );
         assert_eq!(request, head);
     }

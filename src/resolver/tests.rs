@@ -161,3 +161,27 @@ fn a_dead_server_is_named() {
     let why = look_up(&[address], "a.example").unwrap_err();
     assert!(why.starts_with("the name 'a.example' cannot be looked up: 127.0.0.1: "), "{why}");
 }
+
+proptest::proptest! {
+    #[test]
+    fn a_damaged_answer_is_survived(
+        damage in proptest::collection::vec((12..120usize, proptest::prelude::any::<u8>()), 0..12),
+        length in 12..120usize,
+    ) {
+        let mut query = MessageBuilder::new_vec().question();
+        query.push((name("a.example"), Rtype::A)).unwrap();
+        let mut bytes = answer(&query.into_message(), Rcode::NOERROR, |b| {
+            cname(b, "a.example", "b.example");
+            a(b, "b.example", [192, 0, 2, 1]);
+        });
+        for (at, byte) in damage {
+            if let Some(place) = bytes.get_mut(at) {
+                *place = byte;
+            }
+        }
+        bytes.truncate(length);
+        if let Ok(message) = Message::from_slice(&bytes) {
+            let _whatever = read(message, &name("a.example"), Rtype::A);
+        }
+    }
+}
