@@ -56,7 +56,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tls", &["sys"]),
     ("fetch", &["reactor", "resolver", "tls"]),
     // the text that a service answers with is shown to the owner
-    ("ddns", &["fetch", "reactor", "registration", "resolver", "sys", "text"]),
+    ("ddns", &["fetch", "reactor", "registration", "resolver", "sys", "text", "tls"]),
     ("registrar", &["nameserver", "registration"]),
     ("nameserver", &[]),
     ("cloud", &["log_sink", "nameserver", "registrar", "registration", "sys"]),

@@ -9,13 +9,14 @@ use crate::handshake::Role;
 use crate::store::Kind as Record;
 
 /// What a factory reset destroys, the key that seals the others first.
-pub const SECRETS: [Record; 6] = [
+pub const SECRETS: [Record; 7] = [
     Record::Seal,
     Record::Terminals,
     Record::Identity,
     Record::Attempts,
     Record::Registration,
     Record::Counter,
+    Record::Providers, // where the box was, which is nobody else's business
 ];
 
 /// A terminal in short, for lists.

@@ -67,6 +67,16 @@ run starts the box, in the foreground. It ends on SIGTERM or Ctrl-C.
   --ddns-port N    the port at which the box is reached from outside, where a
                    router forwards one; the name tells it (SRV, HTTPS)
   --factory FILE   serial number, key and voucher, from the box's maker
+  --ddns-provider TEXT
+                   another provider that is told where the box is, best in a
+                   file that nobody else reads; may be repeated:
+                     noip|he|he6 host=NAME user=U password=P
+                     duckdns|dynv6 host=NAME token=T
+                     dyndns2 url=URL host=NAME user=U password=P, where in URL
+                       %h is the name, %4 and %6 the addresses, %t a token=
+                     rfc2136 server=A[:P] zone=Z host=NAME key=K secret=BASE64
+                   and check=URL: a page that says where the box comes from
+  --ca-file FILE   the roots that servers' certificates are judged by (PEM)
   --config FILE    'key = value' lines with the same keys, without the dashes
 
 The other commands ask the running box over its local socket; --state DIR or

@@ -11,6 +11,7 @@ use nix::net::if_::{if_nameindex, if_nametoindex};
 use super::names::NameSettings;
 use crate::access::ClockSource;
 use crate::board;
+use crate::ddns::providers::{PROVIDERS, ProviderError, ProviderSetting};
 use crate::import::Authority;
 use crate::source::{SourceUrl, UrlError};
 
@@ -31,6 +32,7 @@ pub(super) struct Settings {
     pub(super) lan_interfaces: Vec<String>,
     pub(super) ca_file: Option<PathBuf>,
     pub(super) naming: NameSettings,
+    pub(super) ddns_providers: Vec<ProviderSetting>,
 }
 
 /// Why a setting is refused.
@@ -46,6 +48,7 @@ pub(super) enum SettingError {
     LogLevel(String),
     Clock(String),
     Named { key: &'static str, value: String, why: String },
+    Provider(ProviderError),
     TooMany(&'static str, usize),
     Line(PathBuf, usize, Box<Self>),
     NoKey,
@@ -71,6 +74,7 @@ impl fmt::Display for SettingError {
             Self::LogLevel(text) => write!(f, "log '{text}': one of error, warn, info, debug"),
             Self::Clock(text) => write!(f, "clock '{text}': one of rtc, ntp, none"),
             Self::Named { key, value, why } => write!(f, "{key} '{value}': {why}"),
+            Self::Provider(why) => write!(f, "ddns-provider: {why}"),
             Self::TooMany(key, most) => write!(f, "{key}: this board has room for {most}"),
             Self::Line(path, line, why) => write!(f, "{}:{line}: {why}", path.display()),
             Self::NoKey => f.write_str("a line is 'key = value', a comment (#) or empty"),
@@ -124,6 +128,10 @@ impl Settings {
             }
             "lan-interface" => {
                 push(&mut self.lan_interfaces, value.into(), "lan-interface", LAN_INTERFACES_MAX)
+            }
+            "ddns-provider" => {
+                let provider = ProviderSetting::parse(value).map_err(SettingError::Provider)?;
+                push(&mut self.ddns_providers, provider, "ddns-provider", PROVIDERS)
             }
             "ca-file" => {
                 self.ca_file = Some(value.into());
@@ -201,6 +209,7 @@ pub(super) const KEYS: &[&str] = &[
     "ddns-key",
     "ddns-name",
     "ddns-port",
+    "ddns-provider",
     "ddns-service",
     "ddns-zone",
     "factory",

@@ -11,6 +11,7 @@ use crate::api::{ChannelView, SetTopBox, stream_path};
 use crate::board;
 use crate::channel::Available;
 use crate::ddns::Names;
+use crate::ddns::providers::Providers;
 use crate::local::hub::Hub;
 use crate::local::protocol::{BoxLine, Done, Link, MuxLine, Request, line, text};
 use crate::local::server::{Answer, Right, parse};
@@ -22,6 +23,7 @@ pub(super) struct Desk {
     pub(super) stb: Rc<SetTopBox>,
     pub(super) hub: Rc<Hub>,
     pub(super) names: Rc<Names>,
+    pub(super) providers: Rc<Providers>,
     /// Where the HTTP server listens.
     addresses: Vec<SocketAddr>,
     started: Duration,
@@ -36,10 +38,10 @@ impl Desk {
     pub(super) fn new(
         stb: Rc<SetTopBox>,
         hub: Rc<Hub>,
-        names: Rc<Names>,
+        (names, providers): (Rc<Names>, Rc<Providers>),
         (addresses, started): (Vec<SocketAddr>, Duration),
     ) -> Self {
-        Self { stb, hub, names, addresses, started }
+        Self { stb, hub, names, providers, addresses, started }
     }
 
     /// The answer to a request line of a peer with this right.

@@ -12,6 +12,7 @@ mod imports;
 mod main_loop;
 mod names;
 mod pair;
+mod providers;
 mod questions;
 mod reception;
 mod start;

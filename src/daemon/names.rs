@@ -10,11 +10,10 @@ use smol::LocalExecutor;
 
 use super::config::{SettingError, Settings};
 use super::desk::Desk;
-use super::events;
 use super::questions::Question;
+use super::{events, providers};
 use crate::access::Told;
 use crate::api::SetTopBox;
-use crate::board;
 use crate::ddns::claim::Factory;
 use crate::ddns::record::Service;
 use crate::ddns::{Names, Save, Seams, Setup, TimeBy, suggest};
@@ -128,16 +127,10 @@ pub(super) fn start(
     stb: &Rc<SetTopBox>,
     executor: &LocalExecutor<'static>,
     (writer, hub): (&Rc<Writer>, &Rc<Hub>),
+    (client, time): (Rc<Client>, TrustedTime),
     port: u16,
 ) -> Result<Rc<Names>, String> {
     let (service, zone) = settings.naming.service()?;
-    let time = TrustedTime::default();
-    let wall_clock = stb.access.wall_clock();
-    if let Some(utc) = wall_clock {
-        time.set(utc);
-    }
-    let client =
-        Client::new(settings.ca_file.as_deref().unwrap_or_else(|| Path::new(board::CA_FILE)), time.clone());
     if let Some(service) = &service {
         let url = HttpUrl::parse(&service.url).map_err(|why| format!("ddns-service: {why}"))?;
         if let Err(why) = client.check(&url) {
@@ -158,10 +151,10 @@ pub(super) fn start(
             Loaded::Record(record) | Loaded::HalfDamaged(record) => Ok(Some(record)),
             Loaded::Damaged => Err(()),
         },
-        has_time: wall_clock.is_some(),
+        has_time: time.now().is_some(),
     };
     let has_service = setup.service.is_some();
-    let names = Names::new(&stb.reactor, Rc::new(client), setup, seams(stb, writer, hub, time));
+    let names = Names::new(&stb.reactor, client, setup, seams(stb, writer, hub, time));
     let names = names.map_err(|e| format!("the box's name: {e}"))?;
     if has_service {
         let task = Rc::clone(&names);
@@ -223,7 +216,7 @@ impl Desk {
             problem: status.problem.as_deref().map(text),
             has_recovery: status.has_recovery,
         };
-        [line(&NameLine { name }), line(&Done::YES)].concat()
+        [line(&NameLine { name }), providers::lines(&self.providers), line(&Done::YES)].concat()
     }
 
     pub(super) async fn change_name(&self, request: &Request) -> Result<Vec<u8>, String> {
@@ -288,7 +281,10 @@ pub(super) fn consent(question: &Question) -> bool {
 pub(super) fn shown(cmd: &str, bytes: &[u8]) -> Option<String> {
     use crate::local::protocol::read;
     Some(match cmd {
-        "name" => status_text(&read::<NameLine>(bytes)?.name),
+        "name" => match read::<NameLine>(bytes) {
+            Some(line) => status_text(&line.name),
+            None => providers::text_of(&read(bytes)?),
+        },
         "name-claim" => {
             let claimed = read::<ClaimedLine>(bytes)?.claimed;
             match (&claimed.recovery, claimed.waits_until) {

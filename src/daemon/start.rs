@@ -17,7 +17,7 @@ use smol::future::BoxedLocal;
 
 use super::config::Settings;
 use super::desk::Desk;
-use super::{events, imports, main_loop, names};
+use super::{events, imports, main_loop, names, providers};
 use crate::access::{self, Access, ClockSource, KeyError};
 use crate::api::{self, BOX_NAME, SetTopBox};
 use crate::channel::ChannelTable;
@@ -80,9 +80,11 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
     let executor = Rc::new(LocalExecutor::new());
     serve_http(&stb, &executor, listeners, settings.lan_interfaces());
     let port = addresses.first().map_or(0, SocketAddr::port);
-    let names = names::start(settings, &state, &stb, &executor, (&writer, &hub), port)?;
+    let outward = providers::outward(settings, &stb);
+    let names = names::start(settings, &state, &stb, &executor, (&writer, &hub), outward.clone(), port)?;
+    let providers = providers::start(settings, &state, &stb, &executor, &writer, outward, &names)?;
     let place = (addresses, sys::clock::boot());
-    let desk = Desk::new(Rc::clone(&stb), Rc::clone(&hub), Rc::clone(&names), place);
+    let desk = Desk::new(Rc::clone(&stb), Rc::clone(&hub), (Rc::clone(&names), providers), place);
     serve_local(&stb.reactor, &executor, (local_listener, groups), Rc::new(desk));
     let tending = Rc::clone(&stb);
     executor.spawn(async move { report("pairing", tending.pairing.tend()).await }).detach();
@@ -151,7 +153,7 @@ fn reset_where_asked(state: &Path) -> Result<(), String> {
 }
 
 /// What flash holds. Where only one slot is sound, the other is written again.
-fn loaded(state: &Path, kind: Kind, writer: &Writer) -> Result<Loaded, String> {
+pub(super) fn loaded(state: &Path, kind: Kind, writer: &Writer) -> Result<Loaded, String> {
     let loaded = load(state, kind).map_err(|e| format!("state {e}"))?;
     if let Loaded::HalfDamaged(record) = &loaded {
         log::warn!("{} in {}: one of two copies is damaged, the other is used", kind.name(), state.display());

@@ -7,6 +7,7 @@
 //!   runner      one task: waits for sockets, timers, word of the network
 //!   book, jobs  what it knows; what it does meanwhile
 //!   order       what the owner asks for
+//!   providers   others that are told, each by a task and manners of its own
 //! ```
 //!
 //! What it costs the thread: a beat is two HMACs. A claim signs once and multiplies two points, some 0.3 ms in all, each
@@ -16,6 +17,7 @@
 
 pub mod claim;
 pub mod heartbeat;
+pub mod providers;
 pub mod record;
 
 mod act;

@@ -347,6 +347,30 @@ pub struct NameView {
     pub has_recovery: bool,
 }
 
+/// A line of the answer to `name`, one for each other provider of dynamic DNS.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderLine {
+    /// How it stands with it.
+    pub provider: ProviderView,
+}
+
+/// How it stands with another provider.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderView {
+    /// The protocol or the provider, and the name that is kept there.
+    pub name: Text,
+    /// `no-address`, `current`, `updating`, `retrying` or `stopped`.
+    pub state: Word,
+    /// The addresses that the provider took last.
+    pub published: Option<Text>,
+    /// How many seconds ago, where that is known.
+    pub last_s: Option<u64>,
+    /// Seconds until the next attempt after one that failed.
+    pub retry_s: Option<u64>,
+    /// What is wrong: a sentence.
+    pub problem: Option<Text>,
+}
+
 /// A line of the answer to `name-claim`.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimedLine {

@@ -39,10 +39,12 @@ pub enum Kind {
     Registration = 7,
     /// Counters that may have been used with these keys.
     Counter = 8,
+    /// What other providers of dynamic DNS took last.
+    Providers = 9,
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Channels,
         Self::Seal,
         Self::Identity,
@@ -51,6 +53,7 @@ impl Kind {
         Self::Commit,
         Self::Registration,
         Self::Counter,
+        Self::Providers,
     ];
 
     /// From its number on the helper's line.
@@ -78,6 +81,7 @@ impl Kind {
             Self::Commit => "commit",
             Self::Registration => "registration",
             Self::Counter => "counter",
+            Self::Providers => "providers",
         }
     }
 }
