@@ -10,6 +10,8 @@ mod support;
 mod curl;
 #[path = "peers/cuts.rs"]
 mod cuts;
+#[path = "support/dyndns.rs"]
+mod dyndns;
 #[path = "peers/field_pictures.rs"]
 mod field_pictures;
 #[path = "peers/joins.rs"]
@@ -28,6 +30,8 @@ mod pause;
 mod players;
 #[path = "peers/probe.rs"]
 mod probe;
+#[path = "peers/providers.rs"]
+mod providers;
 #[path = "peers/run.rs"]
 mod run;
 #[path = "peers/seam.rs"]
