@@ -22,6 +22,8 @@ mod kinds;
 mod links;
 #[path = "peers/multicast.rs"]
 mod multicast;
+#[path = "peers/names.rs"]
+mod names;
 #[path = "peers/pairing.rs"]
 mod pairing;
 #[path = "peers/pause.rs"]
