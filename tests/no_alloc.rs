@@ -1,11 +1,13 @@
 //! Steady streaming takes nothing from the heap: ten clients for ten seconds, and not one allocation on the box's
-//! thread.
+//! thread. Nor do steady beats at the name service.
 //!
 //! The box runs in this very process, under an allocator that counts, so this program has a `main` of its own: it is
 //! also what the box starts when it needs a helper.
 
 #![allow(unsafe_code, reason = "a global allocator is unsafe to implement; this one counts and hands on")]
 
+#[path = "no_alloc/beats.rs"]
+mod beats;
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -83,18 +85,30 @@ fn main() -> ExitCode {
     }
     // What asks a test program for its tests runs none of them.
     if arguments.iter().any(|word| word == "--list") {
-        println!("{NAME}: test");
+        println!("{NAME}: test\n{BEATS}: test");
         return ExitCode::SUCCESS;
     }
-    println!("\nrunning 1 test");
+    println!("\nrunning 2 tests");
+    steady_beats_allocate_nothing();
+    println!("test {BEATS} ... ok");
     steady_streaming_allocates_nothing();
     println!(
-        "test {NAME} ... ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n"
+        "test {NAME} ... ok\n\ntest result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n"
     );
     ExitCode::SUCCESS
 }
 
 const NAME: &str = "steady_streaming_allocates_nothing";
+const BEATS: &str = "steady_beats_allocate_nothing";
+
+fn steady_beats_allocate_nothing() {
+    beats::steady(|all| {
+        COUNTS.set(true);
+        all();
+        COUNTS.set(false);
+    });
+    assert_eq!(ALLOCATIONS.swap(0, Ordering::Relaxed), 0, "allocations by beats");
+}
 
 fn steady_streaming_allocates_nothing() {
     let dir = Dir::new();
@@ -130,7 +144,7 @@ fn steady_streaming_allocates_nothing() {
         let over = Over(&done);
         wait_for("all to stream", || {
             let last = ask("{\"cmd\":\"status\"}").ok()?.pop()?;
-            (number(&last, "viewers") == CLIENTS.into()).then_some(())
+            (number(&last, "viewers") == u64::from(CLIENTS)).then_some(())
         });
         let events = || {
             number(

@@ -114,7 +114,7 @@ impl FrontEnd {
             zones: vec![ZoneSettings { name: "box.test".into(), moved_to: None }],
             capacity: 100_000,
             enrol: Enrol::Open,
-            heartbeat: "hb.box.test:5390".into(),
+            heartbeats: vec!["hb0.box.test:5390".into()],
             next_s: 60,
             move_delay: Duration::from_secs(1),
             publish_private: false,

@@ -310,3 +310,39 @@ proptest::proptest! {
         assert_eq!(rig.published("alice").unwrap().0, ip("192.0.1.7"));
     }
 }
+
+#[test]
+fn a_box_that_goes_to_another_front_end_proves_itself_there_and_is_not_expired_here() {
+    use store::Others;
+    let front_end = |home| Rig::new(Settings { home, ..settings() });
+    let (mut one, mut two) = (front_end(1), front_end(2));
+    let mut up_to = 0;
+    let mut tell = |from: &Rig, to: &mut Rig| {
+        up_to += 1;
+        let records = from.kept.iter().map(|(key, record)| (key.clone(), Some(record.clone()))).collect();
+        assert_eq!(to.registrar.heard_of(to.now, &Others { records, up_to }), []);
+        to.kept = from.kept.clone();
+    };
+    let mut stb = online(&mut one, "alice");
+    tell(&one, &mut two);
+    assert_eq!(two.published("alice"), Some((ip("192.0.1.7"), None)));
+    two.wait(86_400);
+    assert_eq!(two.published("alice"), Some((ip("192.0.1.7"), None)), "the other one hears it");
+    let caught = stb.packet();
+    let answer = two.send(Came::Udp, HOME, &caught).unwrap();
+    assert_eq!(crate::registration::Header::peek(&answer).unwrap().kind, crate::registration::Kind::Retry);
+    stb.counter += 1;
+    stb.beat(&mut two, HOME).unwrap();
+    tell(&two, &mut one);
+    one.wait(1000);
+    assert_eq!(one.published("alice"), Some((ip("192.0.1.7"), None)), "nor does the first one expire it now");
+    stb.beat(&mut two, "192.0.1.8:4000").unwrap();
+    tell(&two, &mut one);
+    assert_eq!(one.published("alice"), Some((ip("192.0.1.8"), None)));
+    let old = stb.packet();
+    let answer = one.send(Came::Udp, HOME, &old).unwrap();
+    assert_eq!(crate::registration::Header::peek(&answer).unwrap().kind, crate::registration::Kind::Retry);
+    two.wait(1000);
+    tell(&two, &mut one);
+    assert_eq!(one.published("alice"), Some((None, None)), "who heard it last expires it");
+}

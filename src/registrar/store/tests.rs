@@ -17,11 +17,22 @@ use crate::registration::Label;
 struct Disk {
     bytes: Arc<Mutex<Vec<u8>>>,
     room: Arc<AtomicU64>,
+    /// Commits that were answered.
+    answered: Arc<AtomicU64>,
+    /// The file as it was at some writes, with the commits answered by then.
+    kept: Arc<Mutex<Vec<(u64, Vec<u8>)>>>,
+    writes: Arc<AtomicU64>,
 }
 
 impl Disk {
     fn of(bytes: Vec<u8>) -> Self {
-        Self { bytes: Arc::new(Mutex::new(bytes)), room: Arc::new(AtomicU64::new(u64::MAX)) }
+        Self {
+            bytes: Arc::new(Mutex::new(bytes)),
+            room: Arc::new(AtomicU64::new(u64::MAX)),
+            answered: Arc::default(),
+            kept: Arc::default(),
+            writes: Arc::default(),
+        }
     }
 
     fn open(&self) -> Result<LocalStore, StoreError> {
@@ -65,7 +76,16 @@ impl StorageBackend for Disk {
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
         self.has_room(offset + data.len() as u64)?;
         let offset = usize::try_from(offset).unwrap();
-        self.bytes.lock().unwrap()[offset..offset + data.len()].copy_from_slice(data);
+        let mut bytes = self.bytes.lock().unwrap();
+        let answered = self.answered.load(Ordering::Relaxed);
+        if answered > 0 && self.writes.fetch_add(1, Ordering::Relaxed).is_multiple_of(3) {
+            self.kept.lock().unwrap().push((answered, bytes.clone()));
+            // and one where only half of the write got to the disk
+            let mut torn = bytes.clone();
+            torn[offset..offset + data.len() / 2].copy_from_slice(&data[..data.len() / 2]);
+            self.kept.lock().unwrap().push((answered, torn));
+        }
+        bytes[offset..offset + data.len()].copy_from_slice(data);
         Ok(())
     }
 }
@@ -189,4 +209,23 @@ fn a_new_file_is_its_owners_and_an_empty_one_is_no_store() {
     let error = LocalStore::open(&path).err().unwrap().to_string();
     assert!(error.contains("names.redb") && error.contains("empty"), "{error}");
     std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn what_was_acknowledged_is_there_wherever_the_service_was_killed() {
+    let disk = Disk::of(Vec::new());
+    let mut store = disk.open().unwrap();
+    for i in 1..=12 {
+        let writes: Vec<_> = (0..20).map(|j| put(i, &format!("name-{i}-{j}"), 1)).collect();
+        store.commit(&writes).unwrap();
+        disk.answered.store(i, Ordering::Relaxed);
+    }
+    let kept = std::mem::take(&mut *disk.kept.lock().unwrap());
+    assert!(kept.len() > 20, "killed {} times", kept.len());
+    for (answered, bytes) in kept {
+        let found = all(&mut Disk::of(bytes).open().unwrap()).unwrap();
+        let count = u64::try_from(found.len()).unwrap();
+        assert!(count >= 20 * answered, "{count} of {answered} commits");
+        assert!(count.is_multiple_of(20), "a commit is there whole, or not at all");
+    }
 }
