@@ -3,11 +3,19 @@
 /// Longest text, bytes.
 pub(super) const TEXT_MAX: usize = 64;
 
-/// Where a text is. The default is the empty text.
+/// Where a text is. The default is the empty text. Five bytes, since there are several a name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Text {
-    at: u32,
+    at: [u8; 4],
     len: u8,
+}
+
+const _: () = assert!(size_of::<Text>() == 5);
+
+impl Text {
+    const fn at(self) -> u32 {
+        u32::from_ne_bytes(self.at)
+    }
 }
 
 /// The memory.
@@ -39,18 +47,19 @@ impl Arena {
                 at
             }
         };
-        Some(Text { at, len })
+        Some(Text { at: at.to_ne_bytes(), len })
     }
 
     /// The bytes of `text`.
     pub(super) fn get(&self, text: Text) -> &[u8] {
-        &self.bytes[text.at as usize..text.at as usize + usize::from(text.len)]
+        let at = text.at() as usize;
+        &self.bytes[at..at + usize::from(text.len)]
     }
 
     /// Gives its place to the next text of that length.
     pub(super) fn free(&mut self, text: Text) {
         if text.len != 0 {
-            self.free[usize::from(text.len)].push(text.at);
+            self.free[usize::from(text.len)].push(text.at());
         }
     }
 

@@ -69,7 +69,10 @@ pub(super) struct Hot {
     pub(super) zone: u8,
 }
 
-const _: () = assert!(size_of::<Hot>() <= 128, "10 M of them are the memory of the service");
+const _: () = assert!(
+    size_of::<Hot>() == 120 && size_of::<Cold>() == 120,
+    "10 M of them are the memory of the service"
+);
 
 impl Hot {
     pub(super) const fn is(&self, flag: u16) -> bool {

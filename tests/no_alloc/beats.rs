@@ -1,5 +1,7 @@
 //! Steady beats of boxes, without their sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where what it relies on does not hold")]
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -12,6 +12,9 @@ use super::*;
 use crate::registrar::Resting;
 use crate::registration::Label;
 
+/// Commits that were answered, and the file as it was then.
+type Snapshot = (u64, Vec<u8>);
+
 /// A file in memory, with room for so many bytes.
 #[derive(Clone, Debug)]
 struct Disk {
@@ -19,8 +22,8 @@ struct Disk {
     room: Arc<AtomicU64>,
     /// Commits that were answered.
     answered: Arc<AtomicU64>,
-    /// The file as it was at some writes, with the commits answered by then.
-    kept: Arc<Mutex<Vec<(u64, Vec<u8>)>>>,
+    /// At some writes.
+    kept: Arc<Mutex<Vec<Snapshot>>>,
     writes: Arc<AtomicU64>,
 }
 
