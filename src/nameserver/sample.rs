@@ -1,6 +1,6 @@
 //! A directory in memory, for tests, benchmarks and the peers' side: what it is told is what there is.
 
-#![allow(unreachable_pub, reason = "peers and benchmarks include this file, too")]
+#![allow(dead_code, unreachable_pub, reason = "peers and benchmarks use parts of it, too")]
 
 use std::collections::HashMap;
 

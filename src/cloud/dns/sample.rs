@@ -1,6 +1,6 @@
 //! The loops over a directory in memory, on a thread of their own, for tests and benchmarks.
 
-#![allow(unreachable_pub, reason = "peers and benchmarks include this file, too")]
+#![allow(dead_code, unreachable_pub, reason = "peers and benchmarks use parts of it, too")]
 
 use std::cell::{Cell, RefCell};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
