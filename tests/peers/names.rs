@@ -10,6 +10,9 @@ use super::run::{Ran, run_command};
 use super::support::cloud::STBCAST_CLOUD;
 use super::support::stb::{Dir, STBCASTD, ask_at, text, wait_at_most};
 
+/// Packets with the second each came at.
+type Captured = Arc<Mutex<Vec<(f64, Vec<u8>)>>>;
+
 const SERVICE: &str = "192.0.1.53";
 const HEARTBEAT: u16 = 5390;
 
@@ -223,7 +226,7 @@ impl Town {
         command.args(["udp", "and", "dst", "port", &HEARTBEAT.to_string()]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("tcpdump runs");
         let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let packets: Arc<Mutex<Vec<(f64, Vec<u8>)>>> = Arc::default();
+        let packets: Captured = Arc::default();
         let gathered = Arc::clone(&packets);
         std::thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
@@ -292,7 +295,7 @@ impl Drop for Town {
 
 /// The packets of the box, with their times since 1970.
 struct Wire {
-    packets: Arc<Mutex<Vec<(f64, Vec<u8>)>>>,
+    packets: Captured,
     _child: Running,
 }
 
