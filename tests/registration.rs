@@ -11,6 +11,7 @@ use std::time::Duration;
 use domain::base::Rtype;
 use domain::base::iana::Rcode;
 use support::cloud::{Cloud, STBCAST_CLOUD, ZONE};
+use support::http::Client;
 use support::registrant::look_up;
 use support::stb::{Dir, Stb, number, run_to_end, text, wait_at_most, wait_for};
 
@@ -72,6 +73,13 @@ fn an_owner_claims_a_name_and_it_leads_to_the_box() {
     wait_state(&stb, "online");
     assert_eq!(found(&cloud, "alice"), (Rcode::NOERROR, LOOPBACK.to_vec()));
     assert!(text(&name(&stb), "seen").unwrap().starts_with("127.0.0.1:"));
+    // A request for the name is one for the box; for another it is not.
+    let by_host = |host: &str| {
+        let mut client = Client::connect(stb.address);
+        client.send(format!("GET /api/v1/box HTTP/1.1\r\nHost: {host}:8800\r\n\r\n").as_bytes());
+        client.reply().status
+    };
+    assert_eq!((by_host("Alice.box.test"), by_host("bob.box.test") == 200), (200, false));
     assert!(err(&stb.ask(&["name", "recovery"])).contains("shown already"));
     assert!(err(&stb.ask(&["name", "claim", "bob"])).contains("release"), "one name at a time");
     assert!(tell(&stb, &["name"]).contains("leads here"));

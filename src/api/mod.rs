@@ -66,6 +66,8 @@ pub struct SetTopBox {
     pub pump: RefCell<Pump<Ticket>>,
     /// Names that are this box's, beside its addresses and `localhost`.
     pub names: Vec<String>,
+    /// The name that it has from its name service.
+    pub registered: RefCell<Option<String>>,
 }
 
 /// What a request leads to.
@@ -136,6 +138,7 @@ impl SetTopBox {
                 let host = host_of(authority);
                 host.eq_ignore_ascii_case("localhost")
                     || self.names.iter().any(|n| host.eq_ignore_ascii_case(n))
+                    || self.registered.borrow().as_ref().is_some_and(|n| host.eq_ignore_ascii_case(n))
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::access::Told;
 use crate::api::SetTopBox;
 use crate::ddns::claim::Factory;
 use crate::ddns::record::Service;
-use crate::ddns::{Names, Save, Seams, Setup, TimeBy, suggest};
+use crate::ddns::{NameEvent, Names, Phase, Save, Seams, Setup, TimeBy, suggest};
 use crate::fetch::{Client, HttpUrl};
 use crate::local::hub::Hub;
 use crate::local::protocol::{
@@ -156,6 +156,7 @@ pub(super) fn start(
     let has_service = setup.service.is_some();
     let names = Names::new(&stb.reactor, client, setup, seams(stb, writer, hub, time));
     let names = names.map_err(|e| format!("the box's name: {e}"))?;
+    stb.registered.replace(names.held_name());
     if has_service {
         let task = Rc::clone(&names);
         executor
@@ -190,7 +191,15 @@ fn seams(stb: &Rc<SetTopBox>, writer: &Rc<Writer>, hub: &Rc<Hub>, time: TrustedT
         told.set(utc);
     };
     let hub = Rc::clone(hub);
-    let tell = move |event: &_| events::name(&hub, event);
+    let of_hosts = Rc::clone(stb);
+    let tell = move |event: &NameEvent| {
+        match event {
+            NameEvent::Claimed { name, .. } => *of_hosts.registered.borrow_mut() = Some(name.clone()),
+            NameEvent::Phase(Phase::None | Phase::Lost) => *of_hosts.registered.borrow_mut() = None,
+            _ => {}
+        }
+        events::name(&hub, event);
+    };
     Seams {
         save,
         save_counters,

@@ -73,6 +73,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
         pump: RefCell::new(Pump::new(board::CONNECTIONS)),
         guide: RefCell::new(guide()),
         names: settings.names.clone(),
+        registered: RefCell::default(),
     });
     for address in &addresses {
         log::info!("serving on http://{address}/");

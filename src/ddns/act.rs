@@ -260,7 +260,8 @@ impl Names {
                 Outcome::Held(held) if this.book.borrow().life == life => {
                     let record = Record { key, held: Some((*held).clone()), pending: None };
                     match (this.seams.save)(record.write()).await {
-                        Ok(()) => Outcome::Held(held),
+                        Ok(()) if this.book.borrow().life == life => Outcome::Held(held),
+                        Ok(()) => Outcome::Later("the box was reset".into()),
                         Err(e) => Outcome::Later(format!("the keys to the name cannot be kept: {e}")),
                     }
                 }

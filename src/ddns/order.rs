@@ -22,6 +22,7 @@ pub struct Granted {
 /// No name service is configured.
 const NO_SERVICE: &str =
     "no name service is configured (settings 'ddns-service', 'ddns-key' and 'ddns-zone')";
+const UNDER_WAY: &str = "a claim is under way; 'stbcastd name' shows how it stands";
 const NO_NAME: &str = "this box has no name; 'stbcastd name claim NAME' asks for one";
 
 /// Every refusal is a sentence for the owner.
@@ -49,7 +50,7 @@ impl Names {
                 ));
             }
             if book.claiming {
-                return Err("a claim is under way; 'stbcastd name' shows how it stands".into());
+                return Err(UNDER_WAY.into());
             }
             let is_kept = !matches!(title, Title::None);
             let pending = Pending {
@@ -86,6 +87,9 @@ impl Names {
     pub async fn release(&self, erase: bool) -> Result<(), String> {
         let (held, key) = self.held()?;
         let name = held.name().ok_or(NO_NAME)?;
+        if self.book.borrow().claiming {
+            return Err(UNDER_WAY.into());
+        }
         self.reach.release(&held, &name, &key, erase).await?;
         log::info!("the name {} was given up", held.fqdn());
         let record = {
@@ -108,6 +112,12 @@ impl Names {
         })?;
         let handover = Handover { zone: &held.zone, name: &name, to };
         Ok(encoded(&handover.sign(&key).0).as_str().into())
+    }
+
+    /// The whole name that the box has.
+    #[must_use]
+    pub fn held_name(&self) -> Option<String> {
+        self.held().ok().map(|(held, _)| held.fqdn())
     }
 
     /// Who the box is to name services.

@@ -164,6 +164,8 @@ impl Names {
                 self.look();
             }
             self.on_time(now);
+            // A flood of packets is taken one by one: streams have their turn between any two.
+            future::yield_now().await;
         }
     }
 
