@@ -11,6 +11,7 @@ use super::sample::{Sample, online, text};
 use super::{Key, Nameserver, Now, Reply, Transport, Zone, ZoneSettings};
 
 mod answers;
+mod publishing;
 mod signed;
 mod transfers;
 mod updates;

@@ -93,7 +93,7 @@ fn keep(zone: &mut (BTreeSet<String>, u32), lines: &[String]) {
     assert_eq!(zone.1, first);
 }
 
-fn whole(service: &mut Service) -> (BTreeSet<String>, u32) {
+pub(super) fn whole(service: &mut Service) -> (BTreeSet<String>, u32) {
     let mut zone = (BTreeSet::new(), 0);
     keep(&mut zone, &Secondary::begin(service, Rtype::AXFR, None).finish(service));
     zone
