@@ -1,6 +1,11 @@
 //! The loops over a directory in memory, on a thread of their own, for tests and benchmarks.
 
-#![allow(dead_code, unreachable_pub, reason = "peers and benchmarks use parts of it, too")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::large_futures,
+    reason = "peers and benchmarks use parts of it, too"
+)]
 
 use std::cell::{Cell, RefCell};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
