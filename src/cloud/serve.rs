@@ -159,8 +159,8 @@ async fn batches(
             notifier.borrow_mut().changed(committed.zone);
             publishers.iter().for_each(|publisher| publisher.borrow_mut().note(committed));
         }
-        let zones = 0..committed.len();
-        let highest = zones.filter_map(|zone| service.nameserver.borrow().serial(zone)).max().unwrap_or(0);
+        let serials = committed.iter().filter_map(|c| service.nameserver.borrow().serial(c.zone));
+        let highest = serials.max().unwrap_or(0);
         if highest.saturating_add(SERIALS_AHEAD / 2) > ceiling {
             ceiling = highest.saturating_add(SERIALS_AHEAD);
             let path = path.to_owned();
