@@ -17,6 +17,7 @@ Usage:
   stbcast-cloud show|release|revoke|resume|add NAME
   stbcast-cloud suspend NAME --reason TEXT
   stbcast-cloud stats [--json]
+  stbcast-cloud trust-clock
   stbcast-cloud export FILE
   stbcast-cloud import FILE
   stbcast-cloud key
@@ -41,6 +42,8 @@ made at the first start. NAME is a whole name: alice.box.example.
   export     all claims with their keys, for another service; a file that
              nobody else may read
   import     takes what export wrote
+  trust-clock  the clock is right, though it is far from the newest claim:
+             unused claims end again
   keygen     makes the key of a brand: who has it decides which boxes may claim
   provision  makes the factory file of each serial number: key and voucher
 These ask the running service by the socket in --state DIR.
@@ -101,8 +104,8 @@ pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Command, String> {
             rest.none()?;
             Ok(Command::Key(rest.state()))
         }
-        "list" | "stats" | "show" | "release" | "revoke" | "suspend" | "resume" | "add" | "export"
-        | "import" => ask(&word, &mut parser),
+        "list" | "stats" | "trust-clock" | "show" | "release" | "revoke" | "suspend" | "resume" | "add"
+        | "export" | "import" => ask(&word, &mut parser),
         other => Err(format!("unknown command '{}'", other.escape_debug())),
     }
 }
@@ -142,7 +145,7 @@ fn ask(command: &str, parser: &mut lexopt::Parser) -> Result<Command, String> {
     let rest = Rest::parse(parser, flags)?;
     let mut question = Question { cmd: command.to_owned(), ..Question::default() };
     match command {
-        "list" | "stats" => rest.none()?,
+        "list" | "stats" | "trust-clock" => rest.none()?,
         "export" | "import" => {
             question.file = Some(std::path::absolute(rest.one("a file")?).map_err(|e| e.to_string())?);
         }

@@ -206,7 +206,7 @@ impl Registrar {
         erase: bool,
     ) -> Result<Ticket, Refusal> {
         let slot = self.owned_slot(zone, name)?;
-        self.rest(now, slot, erase)
+        self.rest(now, slot, erase, true)
     }
 
     /// Adds a name that has no box: other programs update it.

@@ -42,16 +42,22 @@ impl Registrar {
         let (slot, label) = self.asked(now, source, zone, name, &nonce)?;
         let statement = Release { zone: &self.zone_of(slot).name, name: &label, nonce, erase };
         self.check_owner(slot, &statement, &signature)?;
-        self.rest(now, slot, erase)
+        self.rest(now, slot, erase, !erase)
     }
 
-    /// Ends a claim: the name rests.
-    pub(super) fn rest(&mut self, now: Now, slot: Slot, erase: bool) -> Result<Ticket, Refusal> {
+    /// Ends a claim: the name rests. `is_told`: its keys are kept to tell the box, which does not know.
+    pub(super) fn rest(
+        &mut self,
+        now: Now,
+        slot: Slot,
+        erase: bool,
+        is_told: bool,
+    ) -> Result<Ticket, Refusal> {
         let key = self.key_of(slot).ok_or_else(|| Refusal::Unknown(String::new()))?;
         let owner = Some(self.table.cold(slot).key).filter(|key| !erase && *key != [0; 32]);
         let resting = Resting { until: now.utc_s().saturating_add(REST_S), key: owner };
         let mut puts = vec![(key, Some(Record::Resting(resting)))];
-        if !erase {
+        if is_told {
             puts.extend(self.former_record(now, slot));
         }
         self.stage(puts)

@@ -165,7 +165,7 @@ impl Registrar {
         let unused = now.utc_s().saturating_sub(self.table.cold(slot).used);
         let is_heard = now.second().saturating_sub(self.table.hot(slot).heard()) < DAY_S;
         if !is_boxless && !is_heard && unused > CLAIM_S && !self.sweep.is_clock_doubted {
-            let _ = self.rest(now, slot, false); // or at the next look
+            let _ = self.rest(now, slot, false, true); // or at the next look
         }
     }
 
