@@ -303,8 +303,13 @@ fn the_operator_sees_and_does() {
     assert_eq!(found(&cloud, "alice").1, LOOPBACK);
     cloud.tell(&["revoke", "alice.box.test"]);
     assert!(stb.beat_until_heard().flags.has(AckFlags::NAME_LOST));
+    let mut bob = Registrant::new("bob").claim(&cloud).unwrap();
+    bob.beat_until_heard();
+    cloud.tell(&["release", "bob.box.test", "--erase"]);
+    assert!(bob.beat_until_heard().flags.has(AckFlags::NAME_LOST), "told, though all else is gone");
+    cloud.tell(&["trust-clock"]);
     assert!(!cloud.ask(&["show", "nobody.box.test"]).status.success());
-    assert!(cloud.tell(&["stats", "--json"]).contains("\"names\":2"));
+    assert!(cloud.tell(&["stats", "--json"]).contains("\"names\":3"));
 }
 
 #[test]

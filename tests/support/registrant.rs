@@ -26,7 +26,8 @@ pub fn post(at: SocketAddr, path: &str, kind: &str, body: &[u8]) -> Reply {
     let mut client = Client::connect(at);
     let length = body.len();
     let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: {at}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
+        "POST {path} HTTP/1.1\r\nHost: {at}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\
+         Connection: close\r\n\r\n"
     );
     client.send(&[head.as_bytes(), body].concat());
     client.reply()
