@@ -64,7 +64,7 @@ impl Primary {
 }
 
 /// All batches there are, each once lost on its way where `lossy` says so.
-fn push(service: &mut Service, publisher: &mut Publisher, primary: &mut Primary, lossy: bool) -> usize {
+fn push(service: &Service, publisher: &mut Publisher, primary: &mut Primary, lossy: bool) -> usize {
     let mut batches = 0;
     let mut out = vec![0; 65535];
     while let Some(len) = publisher.next(NOW, &service.server, &service.directory, 7, &mut out) {
@@ -93,20 +93,20 @@ fn expected(service: &mut Service) -> BTreeSet<String> {
 fn all_is_pushed_then_what_changes() {
     let (mut service, mut primary) = (Service::new(), Primary::new());
     let mut publisher = Publisher::new(0, Key::parse(KEY).unwrap());
-    assert_eq!(push(&mut service, &mut publisher, &mut primary, false), 1);
+    assert_eq!(push(&service, &mut publisher, &mut primary, false), 1);
     assert_eq!(primary.lines, expected(&mut service));
     let progress = publisher.progress();
     assert_eq!((progress.is_whole, progress.walked, progress.waiting), (true, 5, 0));
-    assert_eq!(push(&mut service, &mut publisher, &mut primary, false), 0);
+    assert_eq!(push(&service, &mut publisher, &mut primary, false), 0);
     let mut alice = online("203.0.113.6", None, 0);
     alice.texts = [text("note", "x")].into();
     service.directory.set(0, "alice", Some(alice));
     service.server.commit(&mut service.directory).iter().for_each(|c| publisher.note(c));
-    assert_eq!(push(&mut service, &mut publisher, &mut primary, false), 1);
+    assert_eq!(push(&service, &mut publisher, &mut primary, false), 1);
     service.directory.set(0, "alice", Some(online("203.0.113.6", None, 1)));
     service.directory.set(0, "bob", None);
     service.server.commit(&mut service.directory).iter().for_each(|c| publisher.note(c));
-    assert_eq!(push(&mut service, &mut publisher, &mut primary, false), 1);
+    assert_eq!(push(&service, &mut publisher, &mut primary, false), 1);
     assert_eq!(primary.lines, expected(&mut service), "also the text below the name is gone");
 }
 
@@ -169,9 +169,9 @@ proptest! {
                 service.directory.lose();
             }
             service.server.commit(&mut service.directory).iter().for_each(|c| publisher.note(c));
-            push(&mut service, &mut publisher, &mut primary, lossy);
+            push(&service, &mut publisher, &mut primary, lossy);
         }
-        push(&mut service, &mut publisher, &mut primary, false);
+        push(&service, &mut publisher, &mut primary, false);
         prop_assert_eq!(primary.lines, expected(&mut service));
     }
 }
