@@ -230,6 +230,67 @@ fn where_udp_does_not_come_through_the_same_goes_by_http() {
     assert!(silent.recv(&mut packet).unwrap() >= 72, "UDP was tried first");
 }
 
+/// A certificate for localhost and its key, as files; who trusts one trusts the other.
+fn certificate(dir: &Dir) -> [String; 2] {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    [
+        dir.file("chain.pem", made.cert.pem().as_bytes()),
+        dir.file("key.pem", made.signing_key.serialize_pem().as_bytes()),
+    ]
+}
+
+#[test]
+fn all_of_it_goes_by_https_where_udp_does_not_come_through() {
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let nowhere = silent.local_addr().unwrap().to_string();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (dir, https) = (Dir::new(), format!("127.0.0.1:{port}"));
+    let [chain, key] = certificate(&dir);
+    let more = ["--enrol", "open", "--publish-private", "--shard", &nowhere, "--https", &https];
+    let tls = ["--tls-cert", &chain, "--tls-key", &key];
+    let cloud = Cloud::start(Ipv4Addr::LOCALHOST.into(), &[&more[..], &tls].concat());
+    let (service, key) = (format!("https://localhost:{port}"), cloud.key());
+    let own = ["--ddns-service", &service, "--ddns-key", &key, "--ddns-zone", ZONE, "--ddns-name", "alice"];
+    let trusting = Stb::start_in(Dir::new(), &[], &[&own[..], &["--ca-file", &chain]].concat());
+    wait_at_most(Duration::from_secs(60), "an answer by HTTPS", || {
+        name(&trusting).contains("\"by_https\":true").then_some(())
+    });
+    wait_state(&trusting, "online");
+    assert_eq!(found(&cloud, "alice"), (Rcode::NOERROR, LOOPBACK.to_vec()));
+    // What a box tells of itself goes by TLS alone.
+    let version = || Some(cloud.field("alice.box.test", "firmware")).filter(|version| !version.is_empty());
+    assert_eq!(wait_for("its version", version), env!("CARGO_PKG_VERSION"));
+
+    // One that does not know the certificate does not even ask.
+    let other =
+        dir.file("other.pem", rcgen::generate_simple_self_signed(vec![]).unwrap().cert.pem().as_bytes());
+    let own = ["--ddns-service", &service, "--ddns-key", &key, "--ddns-zone", ZONE, "--ddns-name", "bob"];
+    let wary = Stb::start_in(Dir::new(), &[], &[&own[..], &["--ca-file", &other]].concat());
+    wait_for("a reason", || name(&wary).contains("certificate").then_some(()));
+    assert_eq!(found(&cloud, "bob").0, Rcode::NXDOMAIN);
+}
+
+#[test]
+#[ignore = "waits for the next beat, a minute: run by scripts/check"]
+fn a_box_follows_its_service_to_where_it_moved() {
+    let mut old = Cloud::open();
+    let stb = stb(&old, Dir::new(), &["--ddns-name", "alice"]);
+    wait_state(&stb, "online");
+    let new = Cloud::open();
+    let dir = Dir::new();
+    let file = dir.path().join("export");
+    old.tell(&["export", file.to_str().unwrap()]);
+    new.tell(&["import", file.to_str().unwrap()]);
+    let to = format!("http://{}", new.http);
+    old.stop();
+    old.begin(&["--moved-to", &format!("{to} {}", new.key())]);
+    wait_at_most(Duration::from_secs(150), "the new service", || {
+        let online = new.tell(&["list"]).contains("online");
+        (online && name(&stb).contains(&to)).then_some(())
+    });
+    assert_eq!(found(&new, "alice"), (Rcode::NOERROR, LOOPBACK.to_vec()));
+}
+
 #[test]
 fn a_service_that_does_not_sign_with_the_pinned_key_gives_no_name() {
     let cloud = Cloud::open();

@@ -82,7 +82,7 @@ pub(super) const KEYS: &[Key] = &[
     key("publish-private", "BOOL", "addresses of private networks, too: for labs (false)"),
     key("capacity", "N", "names that it keeps at most (1000000)"),
     key("moved-to", "URL KEY", "tells boxes to go there; its key is trusted from then on"),
-    key("secondary", "LINE", "who takes the zones: 'A:P hmac-sha256:KEYNAME:SECRET'; may be repeated"),
+    key("secondary", "LINE", "takes the zones: 'A:P hmac-sha256:KEYNAME:SECRET'; repeated"),
     key("publish", "LINE", "pushes the zones: 'rfc2136 A:P hmac-sha256:KEYNAME:SECRET'"),
     key("store", "WHICH", "redb (the default), or 'postgres host=… dbname=…'"),
     key("front-end", "N", "the number of this one of several that share a store (0)"),
