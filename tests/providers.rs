@@ -20,6 +20,7 @@ fn setting(provider: &Provider, path: &str, host: &str) -> String {
 }
 
 #[test]
+#[ignore = "takes 8 s: run by scripts/check"]
 fn each_provider_is_told_by_its_own_manners_and_once() {
     let provider = Provider::start(|path| match path.split('/').nth(1) {
         Some("good") => (200, "good\n".into()),
