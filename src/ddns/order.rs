@@ -40,7 +40,7 @@ impl Names {
         }
         let title = title(recovery, handover)?;
         let kept = |text: Option<&str>| text.and_then(|text| text.try_into().ok());
-        let told = {
+        let (told, kept) = {
             let mut book = self.book.borrow_mut();
             let held = book.held(&self.setup).filter(|held| !held.is_lost);
             if let Some(held) = held.filter(|held| held.name().as_ref() != Some(&label)) {
@@ -63,16 +63,22 @@ impl Names {
             };
             let wanted = book.wanted_for(&self.setup, label, title).ok_or(NO_SERVICE)?;
             book.claim_now(Some(wanted), clock::boot());
-            if is_kept {
-                // A recovery takes days, and the box may be switched off meanwhile.
+            // A recovery takes days, and the box may be switched off meanwhile.
+            let kept = is_kept.then(|| {
                 book.record.pending = Some(pending);
-                self.save(&mut book);
-            }
+                (self.seams.save)(book.record.write())
+            });
             let (tell, told) = bounded(1);
             book.waiter = Some(tell);
-            told
+            (told, kept)
         };
         self.wake();
+        // Who is told that the box goes on asking may pull the plug then.
+        if let Some(kept) = kept
+            && let Err(e) = kept.await
+        {
+            log::warn!("the claim is not kept on flash, and ends with this run: {e}");
+        }
         told.recv().await.unwrap_or_else(|_| Err("the claim was given up".into()))
     }
 
