@@ -40,6 +40,7 @@
 //! | [`registrar`] | claims, leases, whose name it is | DNS messages, sockets |
 //! | [`nameserver`] | authoritative DNS: answers, transfers, updates | claims |
 //! | [`cloud`] | `stbcast-cloud`: settings, sockets, administration | the box |
+//! | [`network`] | what an address says: global or not, whose network | sockets |
 //! | [`text`] | foreign text made harmless | where it is shown |
 //! | [`reactor`] | epoll, timers, signals | tasks' business |
 //! | [`store`] | records on flash, the process that writes them | what is in a record |
@@ -71,6 +72,7 @@ pub mod local;
 pub mod log_sink;
 #[cfg(feature = "cloud")]
 pub mod nameserver;
+pub mod network;
 pub mod pairing;
 pub mod pump;
 pub mod rap;

@@ -51,15 +51,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("local", &["board", "reactor", "sys"]),
     // names: ddns ─▶ fetch ─▶ tls on the box; cloud ─▶ nameserver, registrar at the name service
     ("log_sink", &[]),
+    ("network", &[]),
     ("registration", &[]),
     ("resolver", &["reactor", "sys"]),
     ("tls", &["sys"]),
     ("fetch", &["reactor", "resolver", "tls"]),
     // the text that a service answers with is shown to the owner
-    ("ddns", &["fetch", "reactor", "registration", "resolver", "sys", "text", "tls"]),
-    ("registrar", &["nameserver", "registration"]),
-    ("nameserver", &[]),
-    ("cloud", &["log_sink", "nameserver", "registrar", "registration", "sys"]),
+    ("ddns", &["fetch", "network", "reactor", "registration", "resolver", "sys", "text", "tls"]),
+    ("registrar", &["nameserver", "network", "registration"]),
+    ("nameserver", &["network"]),
+    ("cloud", &["log_sink", "nameserver", "network", "registrar", "registration", "sys"]),
     // programs
     (
         "daemon",

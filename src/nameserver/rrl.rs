@@ -4,6 +4,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::network::Subscriber;
+
 /// Answers of one kind a second to one network: /24 of IPv4, /56 of IPv6.
 pub(super) const RATE: u32 = 20;
 /// Every second answer beyond the rate is sent empty and truncated: who is real comes again by TCP.
@@ -46,7 +48,7 @@ impl Limiter {
 
     /// Counts an answer to `source`; `kind` is the same for answers that an attacker would get again and again.
     pub(super) fn count(&mut self, now: Duration, source: IpAddr, kind: u64) -> Fate {
-        let hash = self.hasher.hash_one((network(source), kind));
+        let hash = self.hasher.hash_one((Subscriber::from(source), kind));
         let [a, b, c, d, rest @ ..] = hash.to_le_bytes();
         let tag = u32::from_le_bytes([a, b, c, d]).max(1);
         let set = u32::from_le_bytes(rest) as usize % SETS;
@@ -69,14 +71,6 @@ impl Limiter {
         }
         account.slipped = (account.slipped + 1) % SLIP;
         if account.slipped == 0 { Fate::Truncate } else { Fate::Drop }
-    }
-}
-
-/// The network that one subscriber has.
-fn network(source: IpAddr) -> u64 {
-    match source.to_canonical() {
-        IpAddr::V4(v4) => u64::from(u32::from(v4) >> 8) | 1 << 63,
-        IpAddr::V6(v6) => u64::try_from(u128::from(v6) >> 72).unwrap_or(0),
     }
 }
 

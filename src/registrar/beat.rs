@@ -5,8 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use super::address::{is_host, plain};
 use super::record::{Key, Record};
 use super::table::flag;
-use super::{Now, Registrar, Slot, is_global};
+use super::{Now, Registrar, Slot};
 use crate::nameserver::Ticket;
+use crate::network::is_global;
 use crate::registration::{
     About, Ack, AckFlags, Beat, BoxId, Bye, Header, Kind, PACKET_MAX, Retry, Seen, Status, open, seal,
 };

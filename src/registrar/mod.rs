@@ -46,7 +46,6 @@ use std::time::Duration;
 
 use ring::rand::SecureRandom;
 
-pub use address::is_global;
 pub use admin::{Credentials, Lease, Name, Stats};
 pub use beat::{Came, Reply};
 pub use claim::{Answer, ClaimRequest, Granting, Staged};

@@ -4,6 +4,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::network::Subscriber;
+
 const WAYS: usize = 4;
 
 /// Rates of many prefixes, as the generic cell rate algorithm (ITU-T I.371): one instant per prefix, 16 bytes.
@@ -70,11 +72,7 @@ impl Rates {
     }
 
     fn prefix(&self, source: IpAddr) -> u64 {
-        let network = match source.to_canonical() {
-            IpAddr::V4(v4) => u64::from(u32::from(v4) >> 8),
-            IpAddr::V6(v6) => 1 << 63 | u64::try_from(u128::from(v6) >> 72).unwrap_or(0),
-        };
-        self.hasher.hash_one(network) | 1 // never that of a free cell
+        self.hasher.hash_one(Subscriber::from(source)) | 1 // never that of a free cell
     }
 
     fn set(&self, prefix: u64) -> usize {

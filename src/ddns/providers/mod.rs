@@ -21,7 +21,7 @@ mod run;
 mod secret;
 mod settings;
 
-pub use addresses::{Addresses, is_global};
+pub use addresses::Addresses;
 use manners::{Manners, Moment};
 pub use settings::{ProviderError, ProviderSetting};
 

@@ -9,8 +9,9 @@ use smol::future::BoxedLocal;
 
 use super::manners::{Moment, Outcome, Step};
 use super::settings::Protocol;
-use super::{Addresses, Means, Provider, Providers, is_global};
+use super::{Addresses, Means, Provider, Providers};
 use crate::fetch::{self, HttpUrl, Request};
+use crate::network::is_global;
 use crate::reactor::{Io, Reactor};
 use crate::sys::netlink::{self, Surroundings};
 use crate::sys::{clock, random};
