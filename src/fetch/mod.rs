@@ -245,4 +245,5 @@ async fn converse<S: Read + Write>(
 }
 
 #[cfg(test)]
+#[cfg(feature = "tls")]
 mod tests;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustls::{ServerConfig, ServerConnection};
 
-use super::sample::{Authority, NOW, both};
+use super::super::sample::{Authority, NOW, both};
 use super::*;
 use crate::reactor::sample::run;
 use crate::reactor::{Io, Reactor};

@@ -4,9 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use rustls::pki_types::UnixTime;
-use rustls::time_provider::TimeProvider;
-
 use crate::sys::clock;
 
 /// A time of day that somebody vouched for; it goes on by the clock that nobody sets. Copies share it.
@@ -30,11 +27,5 @@ impl TrustedTime {
             0 => None,
             booted => Some(Duration::from_secs(booted.into()) + clock::boot()),
         }
-    }
-}
-
-impl TimeProvider for TrustedTime {
-    fn current_time(&self) -> Option<UnixTime> {
-        self.now().map(UnixTime::since_unix_epoch)
     }
 }
