@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use broadcast_common::Parse;
 use dvb_si::descriptors::short_event::ShortEventDescriptor;
-use dvb_si::descriptors::{AnyDescriptor, DescriptorLoop};
 use dvb_si::tables::eit::EitSection;
 
+use super::descriptor;
 use super::psi::Language;
 use super::section::Section;
 use super::time::{StreamTime, utc};
@@ -42,7 +42,7 @@ impl Event {
     pub fn first(section: Section<'_>, unmarked: Unmarked) -> Option<Self> {
         let eit = EitSection::parse(section.bytes()).ok()?;
         let event = eit.events.first()?;
-        let short = short_event(&event.descriptors);
+        let short = descriptor::first::<ShortEventDescriptor<'_>>(&event.descriptors);
         let short = short.as_ref();
         Some(Self {
             id: event.event_id,
@@ -58,13 +58,6 @@ impl Event {
     pub fn is_stale(&self, time: u64) -> bool {
         self.start.saturating_add((self.duration + STALE).as_secs()) < time
     }
-}
-
-fn short_event<'a>(descriptors: &DescriptorLoop<'a>) -> Option<ShortEventDescriptor<'a>> {
-    descriptors.iter().flatten().find_map(|descriptor| match descriptor {
-        AnyDescriptor::ShortEvent(short) => Some(short),
-        _ => None,
-    })
 }
 
 /// What is on a service now and next, as far as its mux told when it was last listened to.

@@ -4,6 +4,7 @@
 
 pub mod bouquet;
 pub mod clock;
+mod descriptor;
 pub mod eit;
 pub mod event;
 pub mod network;

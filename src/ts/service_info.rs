@@ -2,12 +2,12 @@
 
 use broadcast_common::Parse;
 use dvb_si::descriptors::service::ServiceDescriptor;
-use dvb_si::descriptors::{AnyDescriptor, DescriptorLoop};
 use dvb_si::tables::sdt::SdtSection;
 use dvb_si::text::DvbText;
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
+use super::descriptor;
 use super::section::Section;
 use crate::text::{CleanText, Unmarked};
 
@@ -98,7 +98,7 @@ impl Sdt {
         let sdt = SdtSection::parse(section.bytes()).ok()?;
         let name = |text: DvbText<'_>| Name::from_dvb(text.raw(), unmarked);
         let services = sdt.services.iter().map(|service| {
-            let described = service_descriptor(&service.descriptors);
+            let described = descriptor::first::<ServiceDescriptor<'_>>(&service.descriptors);
             let described = described.as_ref();
             ServiceInfo {
                 service_id: service.service_id,
@@ -116,11 +116,4 @@ impl Sdt {
             services: services.take(SERVICES).collect(),
         })
     }
-}
-
-fn service_descriptor<'a>(descriptors: &DescriptorLoop<'a>) -> Option<ServiceDescriptor<'a>> {
-    descriptors.iter().flatten().find_map(|descriptor| match descriptor {
-        AnyDescriptor::Service(service) => Some(service),
-        _ => None,
-    })
 }
