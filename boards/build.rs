@@ -12,6 +12,29 @@ use toml::Value;
 
 /// Every key there is: its name, its Rust type, what it means. This is the one place that documents them.
 const KEYS: &[(&str, &str, &str)] = &[
+    ("target", "&str", "Rust's name of the machine: `rustc --print target-list`."),
+    ("cpu", "&str", "`rustc -C target-cpu`: the core whose instructions and pipeline it is built for."),
+    (
+        "target_features",
+        "&str",
+        "`rustc -C target-feature`, such as `+neon,+thumb-mode`; empty: the target's own.",
+    ),
+    ("features", "&str", "Cargo features of the firmware, with commas between."),
+    (
+        "panic",
+        "&str",
+        "What a panic leaves: `message` (where and why, then SIGABRT) or `silent` (an illegal instruction at once, and \
+         100 kB less).",
+    ),
+    ("kernel_floor", "&str", "The oldest kernel it may meet, such as `3.10`."),
+    (
+        "kernel_arch",
+        "&str",
+        "What `uname -m` begins with: `arm`, `aarch64` or `x86_64`; a 64-bit kernel may run a 32-bit program.",
+    ),
+    ("page_bytes", "usize", "Bytes of the kernel's page. Rings are mapped in whole pages."),
+    ("has_neon", "bool", "The core has NEON, which ring's ciphers use."),
+    ("has_aes", "bool", "The core has AES instructions, and a 64-bit program can use them."),
     ("ring_bytes", "usize", "Bytes of one service ring. A multiple of 192 512 (47 pages = 1024 packets)."),
     ("rings", "usize", "Service rings: how many services can be watched at one time."),
     ("ring_share_mb", "usize", "MiB of memory that all rings may take together."),
@@ -58,6 +81,7 @@ const KEYS: &[(&str, &str, &str)] = &[
         "&str",
         "Interfaces of the LAN, with commas between: only who is on their links comes in by plain HTTP; empty: all.",
     ),
+    ("wan_interface", "&str", "Interface that leads to the internet; empty: where the kernel's route leads."),
     (
         "iptv_interface",
         "&str",
@@ -87,6 +111,42 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("listen", "&str", "Address and port of the HTTP server when the configuration names none."),
     ("socket_path", "&str", "Where the local socket is made; `<state>/stbcast.sock` when that fails."),
     ("state_path", "&str", "Directory of the state on flash when the configuration names none."),
+    (
+        "state_filesystem",
+        "&str",
+        "What it lies on: `ext4`, `f2fs`, `ubifs`, `jffs2`, `overlay`, or `any` where the board does not know.",
+    ),
+    ("frontends", "&str", "Device nodes of the tuners, with commas between; empty: none is known."),
+    ("demuxes", "&str", "Device nodes of the demultiplexers, with commas between; empty: none is known."),
+    ("hardware_filters", "u32", "PID filters that one demultiplexer has in hardware; 0: not known or none."),
+    ("init", "&str", "What starts it: `systemd`, `procd` or `sysv`."),
+    ("user", "&str", "The user that root's start becomes once it listens; empty: it stays who started it."),
+    ("uid", "u32", "This user's number."),
+    (
+        "groups",
+        "&str",
+        "Supplementary groups of this user, with commas between, such as the tuners' `video`.",
+    ),
+    (
+        "entropy",
+        "&str",
+        "Where random bytes come from: `getrandom` (kernels from 3.17 on) or `device` (/dev/urandom, once /dev/random \
+         has been readable).",
+    ),
+    ("entropy_wait_s", "u64", "Seconds that a start waits for the kernel's random generator, then it fails."),
+    (
+        "watchdog",
+        "&str",
+        "Who is told that the main loop still goes round: `none`, `systemd` (sd_notify) or a device, `/dev/watchdog0`.",
+    ),
+    (
+        "log_sink",
+        "&str",
+        "Where log lines go: `stderr`, `syslog` (/dev/log, RFC 3164) or `kmsg` (/dev/kmsg).",
+    ),
+    ("image_bytes_max", "usize", "Budget: bytes of the stripped program."),
+    ("pss_kib_max", "usize", "Budget: KiB of memory (PSS) of the idle box, beside its rings."),
+    ("start_instructions_max", "u64", "Budget: instructions from exec until it serves."),
 ];
 
 fn main() {
@@ -147,9 +207,12 @@ fn check(facts: &BTreeMap<String, Value>) -> Result<(), String> {
     for (key, kind, _) in KEYS {
         match (facts.get(*key), *kind) {
             (None, _) => return Err(format!("'{key}' is missing")),
-            (Some(Value::String(_)), "&str") => {}
-            (Some(Value::Integer(n)), "usize" | "u64" | "u16") if *n > 0 => {}
-            (Some(value), kind) => return Err(format!("{key} = {value}: must be a {kind} above zero")),
+            (Some(Value::String(_)), "&str") | (Some(Value::Boolean(_)), "bool") => {}
+            (Some(Value::Integer(0)), "u32") => {}
+            (Some(Value::Integer(n)), "usize" | "u64" | "u32" | "u16") if *n > 0 => {}
+            (Some(value), kind) => {
+                return Err(format!("{key} = {value}: must be a {kind}, and a number above zero"));
+            }
         }
     }
     let n = |key: &str| facts[key].as_integer().unwrap_or(0);
