@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 
+// What the C library fills in must be what is read: with musl before 1.2 in mind, crate libc has 32 bits.
+#[cfg(target_env = "musl")]
+const _: () = assert!(size_of::<libc::timespec>() == 16, "build with RUST_LIBC_UNSTABLE_MUSL_V1_2_3=1");
+
 /// `CLOCK_BOOTTIME`: goes on while the box sleeps, and is never set.
 #[must_use]
 pub fn boot() -> Duration {
