@@ -50,6 +50,7 @@ fn the_readme_is_short_and_the_top_level_is_what_it_says() {
         "tests",
         "README.md", // what was asked for
         "Cargo.lock",
+        "Cross.toml",
         ".clippy.toml",
         ".rustfmt.toml",
         ".gitignore",
