@@ -15,13 +15,12 @@ pub(super) struct Chain {
 
 /// All texts.
 pub(super) struct Texts {
-    /// Text, then the number of the next block. As bytes: pages of zeroed bytes come untouched from the kernel, those
-    /// of zeroed arrays are written.
-    memory: Box<[u8]>,
+    /// Text, then the number of the next block. Grows up to its capacity: memory that is not needed is not touched. Not
+    /// zeroed memory: not every C library asks the kernel for that, some write it.
+    blocks: Vec<[u8; BLOCK]>,
+    capacity: usize,
     /// The first of those that were used and are free.
     free: u32,
-    /// Blocks behind this one were never used: memory that is not needed is not touched.
-    fresh: u32,
     /// Blocks in use.
     used: usize,
 }
@@ -29,19 +28,19 @@ pub(super) struct Texts {
 impl Texts {
     /// Room for `bytes`, in whole blocks.
     pub(super) fn new(bytes: usize) -> Self {
-        let memory = vec![0; (bytes / BLOCK).min(NONE as usize) * BLOCK].into();
-        Self { memory, free: NONE, fresh: 0, used: 0 }
+        let capacity = (bytes / BLOCK).min(NONE as usize);
+        Self { blocks: Vec::with_capacity(capacity), capacity, free: NONE, used: 0 }
     }
 
     /// Bytes in use, and bytes in all.
     pub(super) fn filled(&self) -> (usize, usize) {
-        (self.used * BLOCK, self.blocks().len() * BLOCK)
+        (self.used * BLOCK, self.capacity * BLOCK)
     }
 
     /// Keeps `parts`, one behind the other; `None` where they do not fit.
     pub(super) fn keep(&mut self, parts: &[&str]) -> Option<Chain> {
         let length: usize = parts.iter().map(|part| part.len()).sum();
-        if self.blocks().len() - self.used < length.div_ceil(ROOM) {
+        if self.capacity - self.used < length.div_ceil(ROOM) {
             return None;
         }
         let mut chain = Chain { first: NONE, bytes: u32::try_from(length).ok()? };
@@ -56,7 +55,7 @@ impl Texts {
                 }
                 last = block;
             }
-            self.block_mut(last)[i % ROOM] = byte;
+            self.blocks[last as usize][i % ROOM] = byte;
         }
         Some(chain)
     }
@@ -65,7 +64,7 @@ impl Texts {
     pub(super) fn read(&self, chain: Chain) -> impl Iterator<Item = u8> {
         let mut block = chain.first;
         (0..chain.bytes as usize).map(move |i| {
-            let byte = self.blocks()[block as usize][i % ROOM];
+            let byte = self.blocks[block as usize][i % ROOM];
             if i % ROOM == ROOM - 1 {
                 block = self.next(block);
             }
@@ -90,27 +89,19 @@ impl Texts {
         self.used += 1;
         let block = self.free;
         if block == NONE {
-            self.fresh += 1;
-            return self.fresh - 1;
+            self.blocks.push([0; BLOCK]);
+            return u32::try_from(self.blocks.len() - 1).unwrap_or(NONE); // the capacity is below
         }
         self.free = self.next(block);
         block
     }
 
-    fn blocks(&self) -> &[[u8; BLOCK]] {
-        self.memory.as_chunks().0
-    }
-
-    fn block_mut(&mut self, block: u32) -> &mut [u8; BLOCK] {
-        &mut self.memory.as_chunks_mut().0[block as usize]
-    }
-
     fn next(&self, block: u32) -> u32 {
-        self.blocks()[block as usize].last_chunk().map_or(NONE, |next| u32::from_ne_bytes(*next))
+        self.blocks[block as usize].last_chunk().map_or(NONE, |next| u32::from_ne_bytes(*next))
     }
 
     fn link(&mut self, block: u32, next: u32) {
-        self.block_mut(block)[ROOM..].copy_from_slice(&next.to_ne_bytes());
+        self.blocks[block as usize][ROOM..].copy_from_slice(&next.to_ne_bytes());
     }
 }
 
