@@ -42,6 +42,11 @@ def kib(files):
     return str(sum((len(file.data) + 1023) // 1024 for file in files))
 
 
+def libraries(program):
+    """What a program that is not static needs of Debian."""
+    return ", ".join(package for name, package in ((b"/ld-linux", "libc6"), (b"libgcc_s.so.1", "libgcc-s1")) if name in program)
+
+
 def deb(board, program, papers, version, epoch):
     """For Debian and what is made of it: with systemd's unit and the SysV script, whichever the system runs."""
     files = common(board, program) + papers
@@ -50,7 +55,7 @@ def deb(board, program, papers, version, epoch):
     inner = scripts(board, "debian", ("postinst", "prerm", "postrm")) + [
         control({"Package": "stbcast", "Version": version, "Architecture": Cpu(board).debian, "Section": "video",
                  "Priority": "optional", "Maintainer": maintainer(), "Installed-Size": kib(files),
-                 "Recommends": "ca-certificates"}),
+                 "Depends": libraries(program), "Recommends": "ca-certificates"}),
         File("conffiles", inside(f"/{CONFIG}\n/{SCRIPT}\n")),
         File("md5sums", inside(sums)),
     ]

@@ -56,8 +56,8 @@ def unit(board):
         "DEVICES": devices,
         "CAPABILITIES": "CapabilityBoundingSet=CAP_NET_BIND_SERVICE\nAmbientCapabilities=CAP_NET_BIND_SERVICE" if low
                         else "CapabilityBoundingSet=\nAmbientCapabilities=",
-        # A user namespace would hide the groups that devices are opened by.
-        "LSM": None if board.devices or low else "PrivateUsers=yes",
+        # A user namespace would hide the groups by which devices are opened and who asks at the local socket is judged.
+        "USERS": None if board.devices or low or board["control_group"] or board["view_group"] else "PrivateUsers=yes",
     }
     return filled("init/stbcast.service", words)
 
