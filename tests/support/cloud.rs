@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -140,11 +141,16 @@ impl Drop for Cloud {
     }
 }
 
-/// A port that is free for UDP and TCP, and that the kernel gives to nobody else soon.
+/// A port that is free for TCP and UDP, below those that the kernel gives away (32768 and on): who connects somewhere
+/// meanwhile, or while the service is restarted, does not take it.
 fn free_port(ip: IpAddr) -> SocketAddr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     wait_for("a free port", || {
-        let tcp = TcpListener::bind((ip, 0)).ok()?;
-        let address = tcp.local_addr().ok()?;
+        // Each test program begins elsewhere.
+        let n = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(10_000 + n % 20_000).ok()?;
+        let address = SocketAddr::new(ip, port);
+        let _tcp = TcpListener::bind(address).ok()?;
         UdpSocket::bind(address).ok().map(|_| address)
     })
 }
