@@ -46,6 +46,7 @@
 //! | [`store`] | records on flash, the process that writes them | what is in a record |
 //! | [`local`] | the local socket: how the box's own programs ask | HTTP |
 //! | [`log_sink`] | where log lines go | who writes them |
+//! | [`manifest`] | what a program file says of itself | who asks |
 //! | [`daemon`] | `stbcastd`: command line, configuration, main loop | |
 //! | [`terminal`] | `stbcast`: a terminal for a shell | the box's insides |
 //! | [`board`] | the constants of the board this was built for | |
@@ -70,6 +71,7 @@ pub mod http;
 pub mod import;
 pub mod local;
 pub mod log_sink;
+pub mod manifest;
 #[cfg(feature = "cloud")]
 pub mod nameserver;
 pub mod network;

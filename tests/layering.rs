@@ -51,6 +51,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("local", &["board", "reactor", "sys"]),
     // names: ddns ─▶ fetch ─▶ tls on the box; cloud ─▶ nameserver, registrar at the name service
     ("log_sink", &[]),
+    // what the program says of itself: its formats and versions stand where they are used
+    ("manifest", &["access", "api", "board", "channel", "ddns", "pairing", "store"]),
     ("network", &[]),
     ("registration", &[]),
     ("resolver", &["reactor", "sys"]),
@@ -78,6 +80,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "import",
             "local",
             "log_sink",
+            "manifest",
             "pairing",
             "pump",
             "reactor",

@@ -13,13 +13,15 @@ use super::Identity;
 use super::record::{self, RecordError};
 use super::terminals::Terminals;
 use crate::handshake::TerminalKey;
-use crate::store::{Kind, Loaded as OnFlash, StoreError, load};
+use crate::store::{Kind, Loaded as InSlots, StoreError, load};
 use crate::sys::random;
 
 /// The first byte of a sealed record; a plain one begins with its format.
 const SEALED: u8 = 0xa1;
 /// What this program writes and reads of the box's keys.
 const FORMAT: u8 = 1;
+/// The oldest format of the box's keys that is read, and the newest.
+pub const IDENTITY_FORMATS: (u8, u8) = (FORMAT, FORMAT);
 
 /// The box's own keys.
 pub struct BoxKeys {
@@ -122,6 +124,33 @@ pub(super) fn commit_record() -> Vec<u8> {
     vec![record::FORMAT]
 }
 
+/// What flash holds of a record, for who only looks.
+#[derive(Debug, PartialEq, Eq)]
+pub enum OnFlash {
+    /// It was never written.
+    Nothing,
+    /// It was, and cannot be read: damaged, or sealed by a key that is gone.
+    Lost,
+    /// This, unsealed where it was sealed. `whole`: no copy of it is damaged.
+    Kept {
+        /// Its bytes.
+        record: Vec<u8>,
+        /// Both copies are sound, where there are two.
+        whole: bool,
+    },
+}
+
+/// Looks at the record of `kind` and changes nothing.
+pub fn look(directory: &Path, kind: Kind) -> Result<OnFlash, KeyError> {
+    let (seal, _) = found(directory, Kind::Seal, None)?;
+    let seal = seal.kept().and_then(|key| key.try_into().ok());
+    Ok(match found(directory, kind, seal.as_ref())? {
+        (Opened::Nothing, _) => OnFlash::Nothing,
+        (Opened::Lost, _) => OnFlash::Lost,
+        (Opened::Kept(record), again) => OnFlash::Kept { record, whole: again.is_none() },
+    })
+}
+
 /// The key that others are sealed with; a new one where there is none.
 fn seal_key(directory: &Path, unsaved: &mut Unsaved) -> Result<[u8; 32], KeyError> {
     if let Some(key) = opened(directory, Kind::Seal, None, unsaved)?.kept().and_then(|r| r.try_into().ok()) {
@@ -156,23 +185,33 @@ fn opened(
     seal: Option<&[u8; 32]>,
     unsaved: &mut Unsaved,
 ) -> Result<Opened, KeyError> {
-    let record = match load(directory, kind).map_err(KeyError::Store)? {
-        OnFlash::Nothing => return Ok(Opened::Nothing),
-        OnFlash::Record(record) => record,
-        OnFlash::HalfDamaged(record) => {
-            log::warn!("{}: one of two copies is damaged or behind, the other is used", kind.name());
-            unsaved.push((kind, record.clone()));
-            record
-        }
-        OnFlash::Damaged => {
-            log::warn!("{}: both copies are damaged", kind.name());
-            return Ok(Opened::Lost);
-        }
+    let (found, again) = found(directory, kind, seal)?;
+    if let Some(record) = again {
+        log::warn!("{}: one of two copies is damaged or behind, the other is used", kind.name());
+        unsaved.push((kind, record));
+    }
+    if matches!(found, Opened::Lost) {
+        log::warn!("{}: it is damaged, or sealed by a key that is gone", kind.name());
+    }
+    Ok(found)
+}
+
+/// The same without a word; the record that is to be written again, as flash has it, comes apart.
+fn found(
+    directory: &Path,
+    kind: Kind,
+    seal: Option<&[u8; 32]>,
+) -> Result<(Opened, Option<Vec<u8>>), KeyError> {
+    let (record, again) = match load(directory, kind).map_err(KeyError::Store)? {
+        InSlots::Nothing => return Ok((Opened::Nothing, None)),
+        InSlots::Record(record) => (record, None),
+        InSlots::HalfDamaged(record) => (record.clone(), Some(record)),
+        InSlots::Damaged => return Ok((Opened::Lost, None)),
     };
     if record.first() != Some(&SEALED) || kind == Kind::Seal {
-        return Ok(Opened::Kept(record));
+        return Ok((Opened::Kept(record), again));
     }
-    Ok(seal.and_then(|key| unseal(key, record)).map_or(Opened::Lost, Opened::Kept))
+    Ok((seal.and_then(|key| unseal(key, record)).map_or(Opened::Lost, Opened::Kept), again))
 }
 
 fn unseal(key: &[u8; 32], mut record: Vec<u8>) -> Option<Vec<u8>> {

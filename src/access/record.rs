@@ -20,6 +20,8 @@ use crate::handshake::{Role, TerminalKey};
 pub(super) const FORMAT: u8 = 2;
 /// The format that the program before this one reads.
 pub(super) const FORMAT_BEFORE: u8 = 1;
+/// The oldest format of the terminals that is read, and the newest.
+pub const TERMINALS_FORMATS: (u8, u8) = (FORMAT_BEFORE, FORMAT);
 /// Bytes of the longest record: 32 terminals of at most 232 bytes, with what stands before them.
 pub(super) const RECORD_MAX: usize = 8192;
 

@@ -37,7 +37,7 @@ mod terminals;
 mod visit;
 
 pub use channels::{ChannelView, stream_path};
-pub use route::{ROUTES, Route};
+pub use route::{ROUTES, Route, VERSION};
 pub use terminals::TerminalView;
 
 use visit::Visit;

@@ -25,6 +25,9 @@ pub enum Route {
 
 use Method::{Delete, Get, Patch, Post};
 
+/// Of the interface below `/api`: its paths begin with `/api/v` and this.
+pub const VERSION: u8 = 1;
+
 /// Path, methods, what answers. `*` stands for one path segment, or the rest of one. GET includes HEAD.
 pub const ROUTES: &[(&str, &[Method], Route)] = &[
     ("/api/v1/box", &[Get], Route::Box),
@@ -107,6 +110,14 @@ mod tests {
         assert_eq!(find("/live/1/2.ts"), None);
         assert_eq!(find("/live/1.ts").map(|f| f.part), Some("1"));
         assert_eq!(find("/api/v1/terminals/revoke-all").map(|f| f.route), Some(Route::RevokeAll));
+    }
+
+    #[test]
+    fn the_version_is_the_one_that_the_paths_have() {
+        let of_api: Vec<_> = ROUTES.iter().filter(|(pattern, ..)| pattern.starts_with("/api")).collect();
+        assert!(of_api.len() > 9);
+        let begins = format!("/api/v{VERSION}/");
+        assert!(of_api.iter().all(|(pattern, ..)| pattern.starts_with(&begins)));
     }
 
     #[test]

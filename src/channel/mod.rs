@@ -25,7 +25,7 @@ mod table;
 mod tests;
 
 pub use claim::Claim;
-pub use record::RecordError;
+pub use record::{FORMATS, RecordError};
 pub use table::ChannelTable;
 
 /// One elementary stream, as lists show it.

@@ -11,6 +11,8 @@ use crate::board;
 
 /// What this program writes and reads.
 const FORMAT: u8 = 1;
+/// The oldest format that is read, and the newest.
+pub const FORMATS: (u8, u8) = (FORMAT, FORMAT);
 /// Bytes of the longest entry or source.
 const LONGEST: usize = 2048;
 

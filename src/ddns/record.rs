@@ -9,6 +9,8 @@ use crate::registration::{BoxId, BoxKey, Label, Psk, ServicePublic};
 
 /// What this program writes and reads.
 const FORMAT: u8 = 1;
+/// The oldest format that is read, and the newest.
+pub const FORMATS: (u8, u8) = (FORMAT, FORMAT);
 /// Bytes of the longest record.
 const RECORD_MAX: usize = 2560;
 /// Bytes of the longest URL of a service.

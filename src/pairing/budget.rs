@@ -24,6 +24,8 @@ pub const PER_HOUR: usize = 10;
 const HOUR: Duration = Duration::from_secs(3600);
 /// What this program writes and reads.
 const FORMAT: u8 = 1;
+/// The oldest format that is read, and the newest.
+pub const FORMATS: (u8, u8) = (FORMAT, FORMAT);
 /// Bytes of the longest record: an IPv6 source takes 9, its seconds at most 3.
 pub const RECORD_MAX: usize = 2 + PER_HOUR * 12;
 

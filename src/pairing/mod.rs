@@ -35,7 +35,7 @@ mod window;
 mod work;
 
 use budget::{Budget, Exhausted, Wear};
-pub use budget::{PER_HOUR, PER_PIN, PER_SOURCE, RECORD_MAX};
+pub use budget::{FORMATS, PER_HOUR, PER_PIN, PER_SOURCE, RECORD_MAX};
 use consent::Consent;
 pub use consent::{Ask, Dissent, PATIENCE, Policy};
 pub use source::Source;

@@ -44,7 +44,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    /// Every one there is.
+    pub const ALL: [Self; 9] = [
         Self::Channels,
         Self::Seal,
         Self::Identity,

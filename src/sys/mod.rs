@@ -9,7 +9,9 @@
 pub mod burst;
 pub mod clock;
 pub mod datagram;
+pub mod machine;
 pub mod mirror;
 pub mod netlink;
 pub mod random;
+mod section;
 pub mod socket;

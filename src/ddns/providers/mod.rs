@@ -23,6 +23,7 @@ mod settings;
 
 pub use addresses::Addresses;
 use manners::{Manners, Moment};
+pub use record::FORMATS;
 pub use settings::{ProviderError, ProviderSetting};
 
 /// Providers at one time.

@@ -10,6 +10,8 @@ use super::{Addresses, PROVIDERS, Providers};
 
 /// What this program writes and reads.
 const FORMAT: u8 = 1;
+/// The oldest format that is read, and the newest.
+pub const FORMATS: (u8, u8) = (FORMAT, FORMAT);
 /// Bytes of the longest record: 43 a provider and the head.
 const RECORD: usize = 256;
 
