@@ -22,7 +22,7 @@ use super::config::{Enrol, Settings};
 use super::http::{Doors, Listening, Reply, Request, accept_all, acceptor};
 use super::service::Service;
 use super::{admin, api, keys, metrics, serve};
-use crate::log_sink;
+use crate::log_sink::{self, Place};
 use crate::registrar::store::{LocalStore, PostgresStore, Store, StoreThread, Told};
 use crate::registrar::{self, Registrar, ZoneSettings};
 use crate::sys::clock;
@@ -43,7 +43,7 @@ pub(super) type Executor = Rc<LocalExecutor<'static>>;
 
 /// Runs the service until it is told to stop. The error is a sentence.
 pub(super) fn run(settings: &Settings) -> Result<(), String> {
-    log_sink::install("stbcast-cloud", settings.log.unwrap_or(LevelFilter::Info));
+    log_sink::install("stbcast-cloud", settings.log.unwrap_or(LevelFilter::Info), Place::Stderr);
     let state = settings.state();
     fs::DirBuilder::new()
         .recursive(true)
