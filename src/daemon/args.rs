@@ -1,11 +1,13 @@
 //! The command line of `stbcastd`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use lexopt::Arg;
 
 use super::config::{KEYS, Settings};
 use super::questions::{self, Question};
+use super::ready::Waiting;
 use crate::store::helper::HELPER;
 
 /// What `--help` prints.
@@ -16,7 +18,10 @@ Usage:
   stbcastd run [--listen A:P]… [--source URL]… [--import FILE]…
                [--vendor-import FILE]… [--iptv-interface NAME]
                [--authority WHO] [--state DIR] [--socket PATH] [--name NAME]…
-               [--log LEVEL] [--config FILE]
+               [--log LEVEL] [--user NAME] [--config FILE]
+  stbcastd check [the same]
+  stbcastd ready [--timeout 30s]
+  stbcastd manifest [FILE]
   stbcastd pair [--qr|--pin] [--role owner|viewer] [--yes]
   stbcastd pair --role guest --for 2h [--channels 1,2,…] [--qr|--pin] [--yes]
   stbcastd terminals [--json]
@@ -56,6 +61,7 @@ run starts the box, in the foreground. It ends on SIGTERM or Ctrl-C.
   --socket PATH    the local socket
   --name NAME      a host name that is this box's, beside its addresses
   --log LEVEL      error, warn, info or debug
+  --user NAME      whom it becomes when root starts it, once it listens
   --clock SOURCE   whose word on the time of day is taken: rtc (the system's
                    clock is right), ntp (once NTP has set it) or none; a
                    guest's end needs it
@@ -79,6 +85,10 @@ run starts the box, in the foreground. It ends on SIGTERM or Ctrl-C.
   --ca-file FILE   the roots that servers' certificates are judged by (PEM)
   --config FILE    'key = value' lines with the same keys, without the dashes
 
+check says whether it would run here with this configuration and this state; it
+changes nothing and uses no network. manifest prints what this program, or the
+one in FILE, which may be for another machine, says of itself.
+
 The other commands ask the running box over its local socket; --state DIR or
 --socket PATH tell which one, when there are several.
   pair             lets a new terminal in: shows a QR code and a PIN for five
@@ -97,6 +107,7 @@ The other commands ask the running box over its local socket; --state DIR or
                    KEY' printed at the box that has it, KEY being what 'name
                    key' prints here. recovery: the code to write down, once.
                    cancel-move: no other box gets it. release: gives it up.
+  ready            waits until the box serves, at most --timeout (30s).
   commit           this program stays: from now on it writes its own formats.
                    Until then the one before it can be put back.
   factory-reset    puts everybody out, destroys all keys, makes new ones. The
@@ -112,6 +123,19 @@ The other commands ask the running box over its local socket; --state DIR or
   status           shows muxes, viewers and what was lost.
                    --json: the box's own lines, for programs.
 
+Exit codes, for scripts and for whoever updates the box:
+  0  done; 'run' was told to stop
+  1  it could not be done
+  2  the command line or the configuration is wrong
+  3  the state is of a newer program, which was told to stay: put that back
+  4  the state is damaged in all its copies, or cannot be read ('check'; 'run'
+     goes on without what is lost)
+  5  this machine is not what it was built for: processor, kernel, page size
+  6  no box answers, or not in time
+An updater boots the new image, runs 'check' and 'ready', and then 'commit'; at
+any code but 0 before 'commit' it puts the image before back, and nothing of
+terminals, names and counters is lost.
+
 Nobody watches who was not let in. Examples:
   stbcastd run --state /tmp/box --source 'udp://239.1.1.1:5000?iface=eth0'
   stbcastd pair --state /tmp/box
@@ -126,6 +150,10 @@ pub(super) enum Command {
     /// Be the process that writes state.
     HelperStore,
     Run(Box<Settings>),
+    Check(Box<Settings>),
+    Ready(Waiting),
+    /// Of this program, or of the one in a file.
+    Manifest(Option<PathBuf>),
     Ask(Box<Question>),
 }
 
@@ -144,13 +172,16 @@ pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Command, String> {
         Some(Arg::Long("version") | Arg::Short('V')) => Ok(Command::Version),
         Some(Arg::Value(word)) if word == HELPER => Ok(Command::HelperStore),
         Some(Arg::Value(word)) if word == "help" => Ok(Command::Help),
-        Some(Arg::Value(word)) if word == "run" => run(&mut parser),
+        Some(Arg::Value(word)) if word == "run" => settings(&mut parser, Command::Run),
+        Some(Arg::Value(word)) if word == "check" => settings(&mut parser, Command::Check),
+        Some(Arg::Value(word)) if word == "ready" => ready(&mut parser),
+        Some(Arg::Value(word)) if word == "manifest" => manifest(&mut parser),
         Some(Arg::Value(word)) => questions::parse(&word, &mut parser).map(Command::of),
         Some(other) => Err(other.unexpected().to_string()),
     }
 }
 
-fn run(parser: &mut lexopt::Parser) -> Result<Command, String> {
+fn settings(parser: &mut lexopt::Parser, command: fn(Box<Settings>) -> Command) -> Result<Command, String> {
     let mut settings = Settings::default();
     while let Some(argument) = parser.next().map_err(|e| e.to_string())? {
         match argument {
@@ -166,7 +197,38 @@ fn run(parser: &mut lexopt::Parser) -> Result<Command, String> {
             other => return Err(other.unexpected().to_string()),
         }
     }
-    Ok(Command::Run(settings.into()))
+    Ok(command(settings.into()))
+}
+
+/// How long `ready` waits when nobody says.
+const READY_MOST: Duration = Duration::from_secs(30);
+
+fn ready(parser: &mut lexopt::Parser) -> Result<Command, String> {
+    let (mut state, mut socket, mut most) = (None, None, READY_MOST);
+    while let Some(argument) = parser.next().map_err(|e| e.to_string())? {
+        match argument {
+            Arg::Long("help") => return Ok(Command::Help),
+            Arg::Long("state") => state = Some(PathBuf::from(value(parser)?)),
+            Arg::Long("socket") => socket = Some(PathBuf::from(value(parser)?)),
+            Arg::Long("timeout") => {
+                most = Duration::from_secs(questions::seconds(&value(parser)?)?.into());
+            }
+            other => return Err(other.unexpected().to_string()),
+        }
+    }
+    Ok(Command::Ready(Waiting { sockets: questions::sockets(socket, state), most }))
+}
+
+fn manifest(parser: &mut lexopt::Parser) -> Result<Command, String> {
+    let mut file = None;
+    while let Some(argument) = parser.next().map_err(|e| e.to_string())? {
+        match argument {
+            Arg::Long("help") => return Ok(Command::Help),
+            Arg::Value(path) if file.is_none() => file = Some(path.into()),
+            other => return Err(other.unexpected().to_string()),
+        }
+    }
+    Ok(Command::Manifest(file))
 }
 
 pub(super) fn value(parser: &mut lexopt::Parser) -> Result<String, String> {
@@ -188,6 +250,9 @@ mod tests {
             (&["run", "--listen", "x"][..], "'x'"),
             (&["run", "--source", "http://x"], "udp://"),
             (&["dance"], "'dance'"),
+            (&["check", "--listen", "x"], "'x'"),
+            (&["ready", "--timeout", "soon"], "'soon'"),
+            (&["manifest", "a", "b"], "\"b\""),
         ] {
             let error = parsed(words).unwrap_err();
             assert!(error.contains(part), "{words:?}: {error}");

@@ -3,15 +3,16 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::exit::{Exit, Failure};
 use super::names;
 use super::questions::Question;
 use crate::local::client::{AskError, ask as ask_box};
 use crate::local::protocol::{BoxLine, ChannelLine, Link, MuxLine, PlayerLine, TerminalLine, read};
 
-/// Asks and prints; the error is a sentence.
-pub(super) fn ask(question: &Question) -> Result<(), String> {
+/// Asks and prints.
+pub(super) fn ask(question: &Question) -> Result<(), Failure> {
     if !names::consent(question) {
-        return Err("nothing was claimed".into());
+        return Err(String::from("nothing was claimed").into());
     }
     let is_status = question.request.cmd == "status";
     let show = |line: &[u8]| {
@@ -27,11 +28,11 @@ pub(super) fn ask(question: &Question) -> Result<(), String> {
     })
 }
 
-/// Does `what` with the box at the first of `sockets` that has one. The error is a sentence.
+/// Does `what` with the box at the first of `sockets` that has one.
 pub(super) fn reach(
     sockets: &[PathBuf],
     mut what: impl FnMut(&Path) -> Result<(), AskError>,
-) -> Result<(), String> {
+) -> Result<(), Failure> {
     let mut failure = None;
     for socket in sockets {
         match what(socket) {
@@ -39,11 +40,14 @@ pub(super) fn reach(
             Err(AskError::NotRunning(e)) if e.kind() == io::ErrorKind::NotFound => {
                 failure.get_or_insert_with(|| format!("{}: {}", socket.display(), AskError::NotRunning(e)));
             }
-            Err(e @ AskError::Refused(_)) => return Err(e.to_string()),
-            Err(e) => return Err(format!("{}: {e}", socket.display())),
+            Err(e @ AskError::Refused(_)) => return Err(e.to_string().into()),
+            Err(e) => {
+                // It went away while it was asked, is stuck, or never was one.
+                return Err(Failure::new(Exit::NoBox, format!("{}: {e}", socket.display())));
+            }
         }
     }
-    Err(failure.unwrap_or_else(|| "no socket to ask at".into()))
+    Err(Failure::new(Exit::NoBox, failure.unwrap_or_else(|| "no socket to ask at".into())))
 }
 
 /// A line of the box as a text for people; `None` where it is of no known kind.

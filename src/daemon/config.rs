@@ -33,6 +33,7 @@ pub(super) struct Settings {
     pub(super) ca_file: Option<PathBuf>,
     pub(super) naming: NameSettings,
     pub(super) ddns_providers: Vec<ProviderSetting>,
+    pub(super) user: Option<String>,
 }
 
 /// Why a setting is refused.
@@ -133,6 +134,10 @@ impl Settings {
                 let provider = ProviderSetting::parse(value).map_err(SettingError::Provider)?;
                 push(&mut self.ddns_providers, provider, "ddns-provider", PROVIDERS)
             }
+            "user" => {
+                self.user = Some(value.into());
+                Ok(())
+            }
             "ca-file" => {
                 self.ca_file = Some(value.into());
                 Ok(())
@@ -222,6 +227,7 @@ pub(super) const KEYS: &[&str] = &[
     "socket",
     "source",
     "state",
+    "user",
     "vendor-import",
 ];
 /// Bytes of the longest source URL; the channel table keeps it.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use smol::LocalExecutor;
 
 use super::events;
+use super::watchdog::Watchdog;
 use crate::api::SetTopBox;
 use crate::ddns::Names;
 use crate::local::hub::Hub;
@@ -53,6 +54,7 @@ pub(super) fn run(
     executor: &Rc<LocalExecutor<'static>>,
     writer: &Rc<Writer>,
     (hub, names): (&Hub, &Names),
+    mut watchdog: Watchdog,
 ) -> io::Result<()> {
     let mut round = Round {
         period: TICK_MAX,
@@ -63,7 +65,9 @@ pub(super) fn run(
         viewers: 0,
     };
     stb.tuners.borrow_mut().survey(clock::boot());
+    watchdog.ready();
     loop {
+        watchdog.alive(clock::boot());
         let busy = (0..TASKS).all(|_| executor.try_tick());
         if writer.begin_work() {
             executor.spawn(Rc::clone(writer).work(Rc::clone(&stb.reactor))).detach();
@@ -75,7 +79,7 @@ pub(super) fn run(
         if round.is_over(stb, writer) {
             return Ok(());
         }
-        stb.reactor.set_tick(round.next_tick(stb))?;
+        stb.reactor.set_tick(round.next_tick(stb, watchdog.period()))?;
         let mut events = heapless::Vec::<Event, EVENTS>::new();
         stb.reactor.wait(busy, |event| {
             let _full = events.push(event); // level-triggered: what does not fit comes again
@@ -86,6 +90,7 @@ pub(super) fn run(
                 Event::HungUp(number) => stb.pump.borrow_mut().hung_up(number),
                 Event::Stop => {
                     names.stop();
+                    watchdog.stopping();
                     round.stop(stb);
                 }
             }
@@ -144,14 +149,14 @@ impl Round {
         Duration::from_micros(micros).clamp(TICK_MIN, most)
     }
 
-    /// The tick while something is open; else the next survey's time.
-    fn next_tick(&self, stb: &SetTopBox) -> Option<Duration> {
+    /// The tick while something is open; else the next survey's time, or that of a sign of life where one is wanted.
+    fn next_tick(&self, stb: &SetTopBox, watched: Option<Duration>) -> Option<Duration> {
         let tuners = stb.tuners.borrow();
         if tuners.is_active() || self.stop_at.is_some() || stb.pump.borrow().viewers() > 0 {
             return Some(self.period);
         }
-        let wait = tuners.next_survey()?.saturating_sub(clock::boot());
-        Some(wait.clamp(HOUSEKEEPING, DAY))
+        let wait = tuners.next_survey().map(|at| at.saturating_sub(clock::boot()).clamp(HOUSEKEEPING, DAY));
+        [wait, watched].into_iter().flatten().min()
     }
 
     fn tell_viewers(&mut self, stb: &SetTopBox, hub: &Hub) {

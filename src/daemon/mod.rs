@@ -1,31 +1,53 @@
 //! `stbcastd`: the command line, the configuration and the main loop.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::path::Path;
 use std::process::ExitCode;
 
 mod args;
 mod ask;
+mod check;
 mod config;
 mod desk;
 mod events;
+mod exit;
 mod imports;
+mod machine;
 mod main_loop;
 mod names;
 mod pair;
 mod providers;
 mod questions;
+mod ready;
 mod reception;
 mod start;
+mod user;
+mod watchdog;
 
 pub use args::HELP;
 
+use exit::{Exit, Failure};
+
+use crate::manifest;
+
 /// Does what the command line says; `arguments` begin with the program's name.
+///
+/// | exit code | says |
+/// |---|---|
+/// | 0 | done; a box was told to stop |
+/// | 1 | it could not be done |
+/// | 2 | the command line or the configuration is wrong |
+/// | 3 | the state is of a newer program that was told to stay; nothing was touched |
+/// | 4 | the state is damaged in all its copies, or cannot be read |
+/// | 5 | this machine is not what the program was built for |
+/// | 6 | no box answers at the local socket, or not in time |
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command = match args::parse(lexopt::Parser::from_iter(arguments)) {
         Ok(command) => command,
         Err(why) => {
             eprintln!("stbcastd: {why}\nTry 'stbcastd --help'.");
-            return ExitCode::from(2);
+            return Exit::Usage.into();
         }
     };
     let done = match command {
@@ -39,14 +61,30 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         args::Command::HelperStore => return crate::store::helper::main(),
         args::Command::Run(settings) => start::run(&settings),
+        args::Command::Check(settings) => check::check(&settings),
+        args::Command::Ready(waiting) => ready::wait(&waiting),
+        args::Command::Manifest(file) => print_manifest(file.as_deref()),
         args::Command::Ask(question) if question.request.cmd == "pair" => pair::pair(&question),
         args::Command::Ask(question) => ask::ask(&question),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
+        Err(Failure { exit, why }) => {
             eprintln!("stbcastd: {why}");
-            ExitCode::FAILURE
+            exit.into()
         }
     }
+}
+
+/// Of this program, or of the one in `file`, which is not run.
+fn print_manifest(file: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = file else {
+        print!("{}", manifest::JSON);
+        return Ok(());
+    };
+    let named = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+    let file = File::open(path).map_err(|e| named(&e))?;
+    let json = manifest::find(file).map_err(|e| named(&e))?;
+    println!("{json}");
+    Ok(())
 }

@@ -91,6 +91,15 @@ impl NameSettings {
         })
     }
 
+    /// What `start` reads of them, before anything is started. The error is a sentence.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let (service, _) = self.service()?;
+        if let Some(service) = service {
+            HttpUrl::parse(&service.url).map_err(|why| format!("ddns-service: {why}"))?;
+        }
+        self.factory().map(drop)
+    }
+
     /// The service with its key and zone: all of them or none. The error is a sentence.
     fn service(&self) -> Result<(Option<Service>, String), String> {
         match (&self.service, self.key, &self.zone) {

@@ -4,12 +4,13 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 
 use super::ask::reach;
+use super::exit::Failure;
 use super::questions::Question;
 use crate::local::client::{AskError, Conversation};
 use crate::local::protocol::{EventLine, PairingLine, QrLine, QrView, Request, read};
 
-/// Opens the window and stays until somebody is let in, or it closes. The error is a sentence.
-pub(super) fn pair(question: &Question) -> Result<(), String> {
+/// Opens the window and stays until somebody is let in, or it closes.
+pub(super) fn pair(question: &Question) -> Result<(), Failure> {
     reach(&question.sockets, |socket| run(question, socket))
 }
 

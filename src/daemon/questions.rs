@@ -65,7 +65,7 @@ pub(super) fn parse(named: &OsString, parser: &mut lexopt::Parser) -> Result<Opt
 }
 
 /// Where the box may listen.
-fn sockets(socket: Option<PathBuf>, state: Option<PathBuf>) -> Vec<PathBuf> {
+pub(super) fn sockets(socket: Option<PathBuf>, state: Option<PathBuf>) -> Vec<PathBuf> {
     match (socket, state) {
         (Some(socket), _) => vec![socket],
         (None, Some(state)) => vec![state.join("stbcast.sock")],
@@ -182,7 +182,7 @@ fn channel(text: &str) -> Result<u16, String> {
 }
 
 /// `30s`, `15m`, `2h`, `7d`, or seconds.
-fn seconds(text: &str) -> Result<u32, String> {
+pub(super) fn seconds(text: &str) -> Result<u32, String> {
     let (digits, unit) = match text.char_indices().last() {
         Some((at, 's')) => (&text[..at], 1),
         Some((at, 'm')) => (&text[..at], 60),

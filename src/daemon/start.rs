@@ -17,7 +17,10 @@ use smol::future::BoxedLocal;
 
 use super::config::Settings;
 use super::desk::Desk;
-use super::{events, imports, main_loop, names, providers};
+use super::exit::{Exit, Failure};
+use super::user::{self, Becoming};
+use super::watchdog::Watchdog;
+use super::{check, events, imports, machine, main_loop, names, providers};
 use crate::access::{self, Access, ClockSource, KeyError};
 use crate::api::{self, BOX_NAME, SetTopBox};
 use crate::channel::ChannelTable;
@@ -27,6 +30,7 @@ use crate::http::server::{self, Heads};
 use crate::http::wall::Wall;
 use crate::local::hub::Hub;
 use crate::local::server::{self as local, Groups};
+use crate::log_sink::{self, Place};
 use crate::pairing::Pairing;
 use crate::pump::Pump;
 use crate::reactor::Reactor;
@@ -34,23 +38,17 @@ use crate::source::SourceUrl;
 use crate::store::{Kind, Loaded, Writer, erase, load};
 use crate::text::Unmarked;
 use crate::tuner::Tuners;
-use crate::{board, log_sink, sys};
+use crate::{board, sys};
 
-/// Runs the box until it is told to stop. The error is a sentence.
-pub(super) fn run(settings: &Settings) -> Result<(), String> {
-    log_sink::install("stbcastd", settings.log.unwrap_or(LevelFilter::Info));
-    let state = settings.state();
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&state)
-        .map_err(|e| format!("state directory {}: {e}", state.display()))?;
+/// Runs the box until it is told to stop.
+pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
+    let (state, becoming) = prepare(settings)?;
     // First of all: where another box runs, nothing of its state is touched.
-    let groups = groups()?;
+    let groups = groups().map_err(Failure::usage)?;
     let (local_listener, _socket_file) = local_socket(settings, &state, groups)?;
     let writer = Writer::new(&state).map_err(|e| format!("cannot find this program's own file: {e}"))?;
     let access = access(settings, &state, &writer)?;
-    let lists = imports::read(settings)?;
+    let lists = imports::read(settings).map_err(Failure::usage)?;
     let sources = sources(settings, lists.sources);
     if sources.is_empty() {
         log::warn!("no source is configured: there will be no channels");
@@ -89,7 +87,38 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
     serve_local(&stb.reactor, &executor, (local_listener, groups), Rc::new(desk));
     let tending = Rc::clone(&stb);
     executor.spawn(async move { report("pairing", tending.pairing.tend()).await }).detach();
-    main_loop::run(&stb, &executor, &writer, (&hub, &names)).map_err(|e| format!("the main loop ended: {e}"))
+    let watchdog = Watchdog::open(board::WATCHDOG);
+    if let Some(becoming) = becoming {
+        becoming.become_it(&state)?;
+    }
+    let ended = main_loop::run(&stb, &executor, &writer, (&hub, &names), watchdog);
+    ended.map_err(|e| format!("the main loop ended: {e}").into())
+}
+
+/// The log, what this machine says, who the box will be, and its directory.
+fn prepare(settings: &Settings) -> Result<(PathBuf, Option<Becoming>), Failure> {
+    let (place, problem) = match Place::open(board::LOG_SINK) {
+        Ok(place) => (place, None),
+        Err(e) => (Place::Stderr, Some(e)),
+    };
+    log_sink::install("stbcastd", settings.log.unwrap_or(LevelFilter::Info), place);
+    if let Some(e) = problem {
+        log::warn!("log_sink {}: {e}; standard error it is", board::LOG_SINK);
+    }
+    let misfits = machine::misfits();
+    misfits.old.iter().for_each(|why| log::warn!("{why}"));
+    if let Some(why) = misfits.fatal.first() {
+        return Err(Failure::new(Exit::NotThisMachine, why));
+    }
+    settings.naming.check().map_err(Failure::usage)?;
+    let becoming = user::wanted(settings.user.as_deref())?;
+    let state = settings.state();
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&state)
+        .map_err(|e| format!("state directory {}: {e}", state.display()))?;
+    Ok((state, becoming))
 }
 
 /// The programme guide, as large as the board has it.
@@ -120,37 +149,56 @@ fn sources(settings: &Settings, listed: Vec<SourceUrl>) -> Vec<SourceUrl> {
 }
 
 /// What the box knows of itself and of who was let in; new keys where there are none.
-fn access(settings: &Settings, state: &Path, writer: &Rc<Writer>) -> Result<Access, String> {
+fn access(settings: &Settings, state: &Path, writer: &Rc<Writer>) -> Result<Access, Failure> {
     reset_where_asked(state)?;
+    check::refuse_newer(&check::records(state)?.newer)?;
     let clock = settings.clock.unwrap_or_else(|| ClockSource::named(board::CLOCK_SOURCE).unwrap_or_default());
     // Early in a boot the kernel may have no entropy yet. Nothing is served without a key, so waiting holds up nobody.
+    let mut waited = Duration::ZERO;
     let (loaded, unsaved) = loop {
         match access::Loaded::read(state, board::SEAL == "file") {
-            Err(KeyError::NoEntropy(e)) if e.kind() == io::ErrorKind::WouldBlock => {
-                std::thread::sleep(Duration::from_millis(100));
+            Err(KeyError::NoEntropy(e)) if must_wait(&e, waited) => {
+                std::thread::sleep(ENTROPY_PAUSE);
+                waited += ENTROPY_PAUSE;
             }
+            Err(e @ KeyError::Newer(..)) => return Err(Failure::new(Exit::Newer, e)),
             other => break other.map_err(|e| e.to_string())?,
         }
     };
     unsaved.into_iter().for_each(|(kind, record)| writer.save(kind, record));
     Access::new(loaded, Rc::clone(writer), clock, boot_number(), board::CONNECTIONS)
-        .map_err(|e| format!("randomness for a key: {e}"))
+        .map_err(|e| format!("randomness for a key: {e}").into())
+}
+
+/// Between two looks at the kernel's random generator.
+const ENTROPY_PAUSE: Duration = Duration::from_millis(100);
+
+/// Whether `e` is to be waited for, after so long. A board says for how long; a key without entropy is none.
+fn must_wait(e: &io::Error, waited: Duration) -> bool {
+    if e.kind() != io::ErrorKind::WouldBlock || waited >= Duration::from_secs(board::ENTROPY_WAIT_S) {
+        return false;
+    }
+    if waited == 10 * ENTROPY_PAUSE {
+        log::warn!("the kernel has no randomness yet; waiting for at most {} s", board::ENTROPY_WAIT_S);
+    }
+    true
 }
 
 /// A file of this name in the state directory asks for a factory reset at the next start.
 const RESET_FLAG: &str = "factory-reset";
 
-fn reset_where_asked(state: &Path) -> Result<(), String> {
+fn reset_where_asked(state: &Path) -> Result<(), Failure> {
     let flag = state.join(RESET_FLAG);
     if !flag.exists() {
         return Ok(());
     }
     log::info!("factory reset, as {} asks", flag.display());
-    for kind in access::SECRETS {
+    let newer = check::records(state)?.newer.into_iter().map(|(kind, _)| kind);
+    for kind in access::SECRETS.into_iter().chain(newer) {
         erase(state, kind).map_err(|e| format!("factory reset: {e}"))?;
     }
     // Only now: a reset that the power cut is begun anew.
-    fs::remove_file(&flag).map_err(|e| format!("{}: {e}", flag.display()))
+    fs::remove_file(&flag).map_err(|e| format!("{}: {e}", flag.display()).into())
 }
 
 /// What flash holds. Where only one slot is sound, the other is written again.
@@ -298,6 +346,20 @@ fn groups() -> Result<Groups, String> {
         control: group("control_group", board::CONTROL_GROUP)?,
         view: group("view_group", board::VIEW_GROUP)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_randomness_is_waited_for_and_not_for_ever() {
+        let none_yet = io::Error::from(io::ErrorKind::WouldBlock);
+        let most = Duration::from_secs(board::ENTROPY_WAIT_S);
+        assert!(must_wait(&none_yet, Duration::ZERO) && must_wait(&none_yet, most - ENTROPY_PAUSE));
+        assert!(!must_wait(&none_yet, most));
+        assert!(!must_wait(&io::ErrorKind::Unsupported.into(), Duration::ZERO), "what never comes");
+    }
 }
 
 /// An accept loop ends only when the reactor fails it.

@@ -44,8 +44,13 @@ pub struct Conversation {
 impl Conversation {
     /// Begins one with the box at `socket`.
     pub fn begin(socket: &Path) -> Result<Self, AskError> {
+        Self::begin_within(socket, PATIENCE)
+    }
+
+    /// The same with another patience than [`Conversation::begin`] has, above zero, until the box greets.
+    pub fn begin_within(socket: &Path, patience: Duration) -> Result<Self, AskError> {
         let stream = UnixStream::connect(socket).map_err(AskError::NotRunning)?;
-        stream.set_read_timeout(Some(PATIENCE)).map_err(AskError::Broken)?;
+        stream.set_read_timeout(Some(patience)).map_err(AskError::Broken)?;
         let mut lines = BufReader::new(stream);
         let greeting = next(&mut lines)?;
         if read::<Greeting>(&greeting).is_none_or(|g| g.v != 1) {
