@@ -59,13 +59,13 @@ impl Log for Sink {
     }
 
     fn log(&self, record: &Record<'_>) {
-        // A log that cannot be written is no reason to stop working.
         let done = match &self.place {
             Place::Stderr => return self.to_stderr(record),
             Place::Syslog(socket, path) => self.with_line(record, |line| socket.send_to(line, path)),
             Place::Kernel(kernel) => self.with_line(record, |line| (&mut &*kernel).write(line)),
         };
-        if done.is_err() {
+        // A logger that is full loses lines; one that is not there leaves them to who started the program.
+        if done.is_err_and(|e| e.kind() != io::ErrorKind::WouldBlock) {
             self.to_stderr(record);
         }
     }
@@ -81,6 +81,7 @@ impl Sink {
             Level::Info => "info",
             Level::Debug | Level::Trace => "debug",
         };
+        // A log that cannot be written is no reason to stop working.
         let _written = writeln!(io::stderr().lock(), "{}: {level}: {}", self.program, record.args());
     }
 

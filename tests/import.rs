@@ -41,7 +41,7 @@ fn a_list_that_cannot_be_read_is_an_error() {
         let words = ["run", "--listen", "127.0.0.1:0", "--state", &state, "--import", path];
         let out = run_to_end(&words);
         let said = String::from_utf8_lossy(&out.stderr);
-        assert_eq!(out.status.code(), Some(1), "{said}");
+        assert_eq!(out.status.code(), Some(2), "{said}");
         assert!(said.contains("import ") && said.contains(part), "{said}");
     }
 }
@@ -54,7 +54,7 @@ fn an_interface_that_is_not_there_is_an_error() {
     for words in [["--iptv-interface", "none0"], ["--config", &config]] {
         let out = run_to_end(&[&["run", "--listen", "127.0.0.1:0", "--state", &state], &words[..]].concat());
         let said = String::from_utf8_lossy(&out.stderr);
-        assert_eq!(out.status.code(), Some(1), "{said}");
+        assert_eq!(out.status.code(), Some(2), "{said}");
         assert!(said.contains("'none0'") && said.contains("but lo"), "{said}");
     }
 }

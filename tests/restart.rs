@@ -150,7 +150,7 @@ fn a_state_directory_is_one_box_s() {
     assert!(!socket.exists());
     let out = stb.ask(&["status"]);
     let said = String::from_utf8_lossy(&out.stderr);
-    assert_eq!(out.status.code(), Some(1), "{said}");
+    assert_eq!(out.status.code(), Some(6), "{said}");
     assert!(said.contains("no stbcastd can be reached"), "{said}");
     // What a box that was killed left behind is in nobody's way.
     drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());

@@ -90,8 +90,13 @@ pub(super) fn surroundings(state: &Path) -> Vec<String> {
     for name in interfaces.chain(list(board::IPTV_INTERFACE)).filter(|name| if_nametoindex(*name).is_err()) {
         notes.push(format!("there is no network interface '{name}'"));
     }
-    notes.extend(statfs(state).ok().and_then(|s| misplaced(state, i64::from(s.filesystem_type().0))));
+    notes.extend(statfs(state).ok().and_then(|s| misplaced(state, number(s.filesystem_type().0))));
     notes
+}
+
+/// The number of a file system, whose type differs from C library to C library; it has 32 bits in all of them.
+fn number(of_type: impl TryInto<i64>) -> i64 {
+    of_type.try_into().unwrap_or(0) & 0xffff_ffff
 }
 
 /// State on another file system than the board's.

@@ -348,6 +348,13 @@ fn groups() -> Result<Groups, String> {
     })
 }
 
+/// An accept loop ends only when the reactor fails it.
+async fn report(what: &str, work: impl Future<Output = io::Result<()>>) {
+    if let Err(e) = work.await {
+        log::error!("{what}: {e}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -359,12 +366,5 @@ mod tests {
         assert!(must_wait(&none_yet, Duration::ZERO) && must_wait(&none_yet, most - ENTROPY_PAUSE));
         assert!(!must_wait(&none_yet, most));
         assert!(!must_wait(&io::ErrorKind::Unsupported.into(), Duration::ZERO), "what never comes");
-    }
-}
-
-/// An accept loop ends only when the reactor fails it.
-async fn report(what: &str, work: impl Future<Output = io::Result<()>>) {
-    if let Err(e) = work.await {
-        log::error!("{what}: {e}");
     }
 }
