@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 
 import archive
 from archive import File
@@ -98,6 +99,7 @@ def integration(board, name, tarball, version, papers):
         "SHA256": hashlib.sha256(tarball).hexdigest(), "LICENCES_SHA256": hashlib.sha256(copyright_text).hexdigest(),
         "LICENCES_MD5": hashlib.md5(copyright_text).hexdigest(), "BR2_CPU": cpu.buildroot, "YOCTO_HOST": cpu.yocto,
         "GROUPS_DASH": ",".join(board.listed("groups")) or "-",
+        "STATE_VARIABLE": re.sub("^/var/", "${localstatedir}/", board.state),
         "GROUPS_OPTION": f"--groups {','.join(board.listed('groups'))} " if board.listed("groups") else "",
     }
 

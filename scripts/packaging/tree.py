@@ -33,7 +33,7 @@ def inside(text):
 def init_words(board):
     """What the init scripts are told."""
     return {"USER": board["user"], "STATE_PATH": board.state, "RUN_PATH": board.run_directory,
-            "FILES": str(board.files_open)}
+            "FILES": str(board.files_open), "LOW_PORT": "1" if board.low_port else ""}
 
 
 def unit(board):
@@ -43,9 +43,6 @@ def unit(board):
                else "# This board has no tuner.\nPrivateDevices=yes")
     state, under = board.state, "/var/lib/"
     words = {
-        "TYPE": "notify" if board["watchdog"] == "systemd" else "exec",
-        "WATCHDOG": "WatchdogSec=30" if board["watchdog"] == "systemd" else None,
-        "EXIT_SETTINGS": "2",
         "USER": board["user"],
         "GROUPS": f"SupplementaryGroups={' '.join(groups)}" if groups else None,
         "FILES": str(board.files_open),
@@ -79,7 +76,7 @@ def config(board):
     """The default settings: nothing but comments, so that the board's facts hold until somebody says otherwise."""
     example = {"LAN_INTERFACE": (board.listed("lan_interfaces") or ["eth0"])[0],
                "IPTV_INTERFACE": board["iptv_interface"] or "eth1"}
-    same = ("authority", "listen", "state_path", "socket_path", "ca_file", "clock_source")
+    same = ("authority", "listen", "user", "state_path", "socket_path", "ca_file", "clock_source")
     text = filled("stbcast.conf", {**example, **{key.upper(): board[key] for key in same}})
     return File(CONFIG, inside(text))
 

@@ -19,7 +19,7 @@ inherit systemd update-rc.d useradd
 
 USERADD_PACKAGES = "${PN}"
 GROUPADD_PARAM:${PN} = "--system --gid @UID@ @USER@"
-USERADD_PARAM:${PN} = "--system --uid @UID@ --gid @USER@ @GROUPS_OPTION@--home-dir @STATE_PATH@ --no-create-home --shell /sbin/nologin @USER@"
+USERADD_PARAM:${PN} = "--system --uid @UID@ --gid @USER@ @GROUPS_OPTION@--home-dir @STATE_VARIABLE@ --no-create-home --shell /sbin/nologin @USER@"
 
 SYSTEMD_SERVICE:${PN} = "stbcast.service"
 INITSCRIPT_NAME = "stbcast"
@@ -33,8 +33,8 @@ do_install() {
     install -d -m 0755 ${D}${sysconfdir}/stbcast
     install -m 0640 ${S}/etc/stbcast/stbcast.conf ${D}${sysconfdir}/stbcast/stbcast.conf
     chown root:@USER@ ${D}${sysconfdir}/stbcast/stbcast.conf
-    install -d -m 0700 ${D}@STATE_PATH@
-    chown @USER@:@USER@ ${D}@STATE_PATH@
+    install -d -m 0700 ${D}@STATE_VARIABLE@
+    chown @USER@:@USER@ ${D}@STATE_VARIABLE@
     if ${@bb.utils.contains('DISTRO_FEATURES', 'systemd', 'true', 'false', d)}; then
         install -D -m 0644 ${S}/usr/share/stbcast/init/stbcast.service ${D}${systemd_system_unitdir}/stbcast.service
     fi
@@ -43,7 +43,7 @@ do_install() {
     fi
 }
 
-FILES:${PN} += "@STATE_PATH@ ${systemd_system_unitdir}/stbcast.service"
+FILES:${PN} += "@STATE_VARIABLE@ ${systemd_system_unitdir}/stbcast.service"
 CONFFILES:${PN} = "${sysconfdir}/stbcast/stbcast.conf"
 RRECOMMENDS:${PN} = "ca-certificates"
 
@@ -51,4 +51,5 @@ RRECOMMENDS:${PN} = "ca-certificates"
 INHIBIT_PACKAGE_STRIP = "1"
 INHIBIT_PACKAGE_DEBUG_SPLIT = "1"
 INHIBIT_SYSROOT_STRIP = "1"
+# nooelint: oelint.vars.insaneskip - a program that is delivered stripped is what this recipe is for
 INSANE_SKIP:${PN} += "already-stripped ldflags"
