@@ -9,6 +9,7 @@ use std::time::Duration;
 pub mod file;
 mod reorder;
 mod rtp;
+pub mod speed;
 pub mod udp;
 pub mod url;
 

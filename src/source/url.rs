@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::speed::Speed;
+
 /// A source, proven well-formed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SourceUrl {
@@ -35,7 +37,7 @@ pub struct FileSpec {
     /// Begin again at its end, for ever.
     pub repeat: bool,
     /// Stream seconds per second, above 0 and at most 1000.
-    pub speed: f64,
+    pub speed: Speed,
 }
 
 /// Why a text is no source.
@@ -64,7 +66,9 @@ impl fmt::Display for UrlError {
             Self::Parameter(text) => {
                 write!(f, "unknown parameter '{text}' (udp, rtp: iface=; file: loop, speed=)")
             }
-            Self::Speed(text) => write!(f, "speed '{text}' is not a number above 0 and up to 1000"),
+            Self::Speed(text) => {
+                write!(f, "speed '{text}' is not a number above 0 and up to 1000, with at most six places")
+            }
             Self::NoPath => f.write_str("file: needs a path"),
         }
     }
@@ -110,7 +114,7 @@ impl fmt::Display for SourceUrl {
                 let path = path.display().to_string();
                 // Reading takes two slashes away.
                 write!(f, "file:{}{path}", if path.starts_with("//") { "//" } else { "" })?;
-                let speed = (*speed != 1.0).then(|| format!("speed={speed}"));
+                let speed = (*speed != Speed::OWN).then(|| format!("speed={speed}"));
                 let parameters: Vec<_> = repeat.then(|| "loop".into()).into_iter().chain(speed).collect();
                 if parameters.is_empty() { Ok(()) } else { write!(f, "?{}", parameters.join("&")) }
             }
@@ -159,13 +163,12 @@ fn parse_file<'a>(path: &str, parameters: impl Iterator<Item = &'a str>) -> Resu
     if path.is_empty() {
         return Err(UrlError::NoPath);
     }
-    let mut spec = FileSpec { path: path.into(), repeat: false, speed: 1.0 };
+    let mut spec = FileSpec { path: path.into(), repeat: false, speed: Speed::OWN };
     for parameter in parameters {
         match parameter.split_once('=') {
             None if parameter == "loop" => spec.repeat = true,
             Some(("speed", n)) => {
-                let speed = n.parse().ok().filter(|s: &f64| *s > 0.0 && *s <= 1000.0);
-                spec.speed = speed.ok_or_else(|| UrlError::Speed(n.into()))?;
+                spec.speed = Speed::new(n).ok_or_else(|| UrlError::Speed(n.into()))?;
             }
             _ => return Err(UrlError::Parameter(parameter.into())),
         }

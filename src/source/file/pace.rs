@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::source::speed::Speed;
 use crate::ts::clock::Ticks27M;
 
 /// Further apart than this, two clock references one behind the other are a jump and not a pause. ISO 13818-1 §2.7.2
@@ -12,7 +13,6 @@ use crate::ts::clock::Ticks27M;
 pub(super) const JUMP: u64 = Ticks27M::SECOND;
 /// More than this late, in time of the wall, the stream just goes on from where it is.
 const LATE: Duration = Duration::from_secs(1);
-/// Speeds are kept in millionths.
 const MILLION: u64 = 1_000_000;
 
 /// Ticks from one clock reference to the next; `None` where the clock jumped, stood still or went back.
@@ -68,14 +68,8 @@ struct Stretch {
 
 impl Pace {
     /// At `speed` times the stream's own pace.
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "`as` saturates; a speed is 0 to 1000"
-    )]
-    pub(super) fn new(speed: f64) -> Self {
-        let speed = ((speed * 1e6) as u64).clamp(1, 1000 * MILLION);
-        Self { speed, anchor: None, stretch: Stretch::default() }
+    pub(super) fn new(speed: Speed) -> Self {
+        Self { speed: speed.millionths(), anchor: None, stretch: Stretch::default() }
     }
 
     /// The position that is due at `boot`. The first call is when the first packet is due.
@@ -140,7 +134,7 @@ mod tests {
 
     #[test]
     fn packets_are_spread_over_their_stretch() {
-        let mut pace = Pace::new(1.0);
+        let mut pace = Pace::new(Speed::OWN);
         pace.begin(10, 100 * MS);
         let taken: Vec<_> = [0, 9, 10, 49, 50, 89, 90, 500].map(|ms| taken_at(&mut pace, ms)).into();
         assert_eq!(taken, [1, 0, 1, 3, 1, 3, 1, 0]);
@@ -151,15 +145,14 @@ mod tests {
 
     #[test]
     fn speed_scales_it() {
-        let mut pace = Pace::new(2.5);
+        let mut pace = Pace::new(Speed::new("2.5").unwrap());
         pace.begin(100, 1000 * MS);
         assert_eq!([0, 3, 4, 8, 40].map(|ms| taken_at(&mut pace, ms)), [1, 0, 1, 1, 8]);
-        assert_eq!(Pace::new(1e-300).speed, 1);
     }
 
     #[test]
     fn a_second_late_is_made_up_and_more_is_not() {
-        let mut pace = Pace::new(1.0);
+        let mut pace = Pace::new(Speed::OWN);
         pace.begin(100, 10_000 * MS);
         assert_eq!([0, 1100, 2201, 2300, 2301].map(|ms| taken_at(&mut pace, ms)), [1, 11, 1, 0, 1]);
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::date;
+use crate::source::speed::Speed;
 use crate::source::url::FileSpec;
 use crate::ts::clock::{Ticks27M, Ticks90k};
 use crate::ts::section::CRC;
@@ -25,7 +26,8 @@ impl TempFile {
         &self.0
     }
 
-    pub(super) fn spec(&self, repeat: bool, speed: f64) -> FileSpec {
+    pub(super) fn spec(&self, repeat: bool, times: u16) -> FileSpec {
+        let speed = Speed::new(&times.to_string()).unwrap();
         FileSpec { path: self.0.clone(), repeat, speed }
     }
 }

@@ -169,7 +169,7 @@ mod tests {
     fn survey(packets: &[[u8; PACKET]]) -> Result<Survey, SourceError> {
         let file = TempFile::new(packets.as_flattened());
         let mut slots = Slots::new(File::open(file.path()).unwrap(), 1 << 14);
-        Survey::take(&mut slots, &file.spec(true, 1.0), packets.as_flattened().len() as u64)
+        Survey::take(&mut slots, &file.spec(true, 1), packets.as_flattened().len() as u64)
     }
 
     #[test]
@@ -197,8 +197,7 @@ mod tests {
             let file = TempFile::new(packets.as_flattened());
             let mut slots = Slots::new(File::open(file.path()).unwrap(), 0);
             let length = packets.as_flattened().len() as u64;
-            Survey::learn(&mut slots, &file.spec(true, 1.0), length, 60 * 188 + 5, Some(50 * 188 + 7))
-                .unwrap()
+            Survey::learn(&mut slots, &file.spec(true, 1), length, 60 * 188 + 5, Some(50 * 188 + 7)).unwrap()
         };
         // At half the rate from packet 1000 on, which the head does not know.
         let mut packets = Cbr { packets: 1000, ..Cbr::default() }.packets();

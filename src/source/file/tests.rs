@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::sample::{Cbr, TempFile, eit, packet, stamps_of, tdt};
 use super::*;
+use crate::source::speed::Speed;
 use crate::ts::Pid;
 use crate::ts::packetise::Packetiser;
 use crate::ts::section::{Assembler, EIT_SECTION, Section};
@@ -17,8 +18,8 @@ fn now(micros: u64) -> Now {
     Now { boot: Duration::from_micros(77_000_000 + micros), utc: Duration::from_secs(NOON + 9000) }
 }
 
-fn open(file: &TempFile, repeat: bool, speed: f64) -> FileInput {
-    FileInput::open(&file.spec(repeat, speed)).unwrap()
+fn open(file: &TempFile, repeat: bool, times: u16) -> FileInput {
+    FileInput::open(&file.spec(repeat, times)).unwrap()
 }
 
 /// All that comes until the end or `limit` packets, in steps of half a second.
@@ -50,7 +51,7 @@ fn a_file_played_once_comes_out_as_it_is() {
     packets[8] = packet(0x12, 0, true, None, &eit(0x4e, 0, &[Some(0)], 0));
     packets[5001][0] = 0x46;
     let file = TempFile::new(bytes(&packets));
-    let mut input = open(&file, false, 1.0);
+    let mut input = open(&file, false, 1);
     assert!(play(&mut input, usize::MAX) == packets);
     assert_eq!(input.counts(), SourceCounts::default());
     assert!(matches!(input.read(now(0), &mut [0; PACKET]), Err(SourceError::End)));
@@ -62,7 +63,7 @@ fn a_file_that_is_repeated_is_the_same_file_or_says_so() {
     let other = Cbr { packets: 5000, ..Cbr::default() }.packets();
     let changed = |change: fn(&std::path::Path, &[u8])| {
         let file = TempFile::new(bytes(&packets));
-        let mut input = open(&file, true, 1.0);
+        let mut input = open(&file, true, 1);
         assert_eq!(play(&mut input, 100).len(), 100);
         change(file.path(), bytes(&other));
         let mut buffer = vec![0; 1000 * PACKET];
@@ -90,7 +91,7 @@ fn a_file_that_is_repeated_is_the_same_file_or_says_so() {
 #[test]
 fn packets_come_when_they_are_due() {
     let file = TempFile::new(bytes(&Cbr::default().packets()));
-    for (speed, divisor) in [(1.0, 1), (4.0, 4)] {
+    for (speed, divisor) in [(1, 1), (4, 4)] {
         let mut input = open(&file, false, speed);
         let mut buffer = [0; 200 * PACKET];
         let mut read = |micros| input.read(now(micros / divisor), &mut buffer).unwrap() / PACKET;
@@ -111,7 +112,7 @@ fn each_interval_has_its_own_rate() {
         crate::ts::packet::set_pcr(&mut packets[i], Ticks27M::new((2 + 18 * (i as u64 / 10 - 1)) * 27_000));
     }
     let file = TempFile::new(bytes(&packets));
-    let mut input = open(&file, false, 1.0);
+    let mut input = open(&file, false, 1);
     let mut buffer = [0; 40 * PACKET];
     let mut read = |micros| input.read(now(micros), &mut buffer).unwrap() / PACKET;
     assert_eq!([0, 1999, 2000, 3799, 3800, 20_000].map(&mut read), [1, 9, 1, 0, 1, 9]);
@@ -123,7 +124,7 @@ fn a_jump_of_the_clock_stops_nothing() {
     packets.extend(Cbr { packets: 100, base: 0, ..Cbr::default() }.packets());
     packets.extend(Cbr { packets: 100, base: 5 * Ticks27M::SECOND, ..Cbr::default() }.packets());
     let file = TempFile::new(bytes(&packets));
-    let mut input = open(&file, false, 1.0);
+    let mut input = open(&file, false, 1);
     let mut buffer = [0; 300 * PACKET];
     let mut read = |micros| input.read(now(micros), &mut buffer).unwrap() / PACKET;
     assert_eq!([0, 100 * MICROS, 200 * MICROS, 299 * MICROS].map(&mut read), [1, 100, 100, 99]);
@@ -132,7 +133,7 @@ fn a_jump_of_the_clock_stops_nothing() {
 /// Each packet of `packets` comes when it is due: 200 µs after the one before it.
 fn is_evenly_paced(packets: &[[u8; PACKET]], repeat: bool) {
     let file = TempFile::new(bytes(packets));
-    let mut input = open(&file, repeat, 1.0);
+    let mut input = open(&file, repeat, 1);
     let mut buffer = [0; 9 * PACKET];
     for i in 0..packets.len() as u64 * if repeat { 3 } else { 1 } {
         assert_eq!(input.read(now(i * MICROS + 1), &mut buffer).unwrap(), PACKET, "packet {i}");
@@ -186,7 +187,7 @@ fn lost_packets_make_no_rate_to_go_on_with() {
     packets.extend(Cbr { packets: 1, base: Ticks27M::SECOND / 2 + 100 * 5400, ..Cbr::default() }.packets());
     packets.extend(Cbr { packets: 100, base: 1 << 40, ..Cbr::default() }.packets());
     let file = TempFile::new(bytes(&packets));
-    let mut input = open(&file, false, 1.0);
+    let mut input = open(&file, false, 1);
     let mut buffer = [0; 300 * PACKET];
     let mut read = |micros| input.read(now(micros), &mut buffer).unwrap() / PACKET;
     assert_eq!([0, 100 * MICROS, 519_999, 520_000, 541_000].map(&mut read), [1, 100, 0, 1, 91]);
@@ -197,7 +198,7 @@ fn a_duplicate_packet_takes_no_time() {
     let doubled = |p: &[u8; PACKET]| [*p; 2];
     let packets: Vec<_> = Cbr::default().packets().iter().flat_map(doubled).collect();
     let file = TempFile::new(bytes(&packets));
-    let mut input = open(&file, false, 1.0);
+    let mut input = open(&file, false, 1);
     let mut buffer = [0; 400 * PACKET];
     let mut read = |micros| input.read(now(micros), &mut buffer).unwrap() / PACKET;
     assert_eq!([0, 100 * MICROS, 190 * MICROS].map(&mut read), [1, 200, 180]);
@@ -215,7 +216,7 @@ fn references_beyond_the_look_ahead_still_rule() {
         }
     }
     let file = TempFile::new(bytes(&packets));
-    let mut input = open(&file, false, 1.0);
+    let mut input = open(&file, false, 1);
     let mut buffer = vec![0; 9100 * PACKET];
     let mut read = |ms: u64| input.read(now(ms * 1000), &mut buffer).unwrap() / PACKET;
     assert_eq!([0, 600, 1200, 1900].map(&mut read), [1, 3000, 3000, 3000]);
@@ -224,7 +225,7 @@ fn references_beyond_the_look_ahead_still_rule() {
 #[test]
 fn a_caller_held_up_gets_no_more_than_its_buffer() {
     let file = TempFile::new(bytes(&Cbr { packets: 20_000, ..Cbr::default() }.packets()));
-    let mut input = open(&file, false, 1.0);
+    let mut input = open(&file, false, 1);
     let mut buffer = [0; 50 * PACKET + 100];
     let mut read = |micros| input.read(now(micros), &mut buffer).unwrap() / PACKET;
     assert_eq!(read(0), 1);
@@ -236,7 +237,7 @@ fn a_caller_held_up_gets_no_more_than_its_buffer() {
 fn check_seams(base: u64, junk: &[u8]) {
     let cbr = Cbr { packets: 205, base, ..Cbr::default() };
     let file = TempFile::new(&[junk, bytes(&cbr.packets())].concat());
-    let mut input = open(&file, true, 1000.0);
+    let mut input = open(&file, true, 1000);
     let mut counters = [None; Pid::COUNT];
     for (i, slot) in (0..).zip(play(&mut input, 5 * 205)) {
         let p = Packet::new(&slot).unwrap();
@@ -266,7 +267,7 @@ fn passes_are_evenly_paced() {
     packets.rotate_left(3); // neither end is a clock reference
     let packets = &packets[..202];
     let file = TempFile::new(bytes(packets));
-    let mut input = open(&file, true, 1.0);
+    let mut input = open(&file, true, 1);
     let mut buffer = [0; 300 * PACKET];
     for i in 0..3000 {
         assert_eq!(input.read(now(i * MICROS + 1), &mut buffer).unwrap(), PACKET, "packet {i}");
@@ -285,7 +286,7 @@ fn a_repeated_file_tells_the_time_of_now() {
         packetiser.write(Section::new(&long).unwrap(), |p| packets[slots.next().unwrap()] = *p);
     }
     let file = TempFile::new(bytes(&packets));
-    let mut input = open(&file, true, 1000.0);
+    let mut input = open(&file, true, 1000);
     let mut assembler = Assembler::<EIT_SECTION>::default();
     let mut sections = Vec::new();
     for slot in play(&mut input, 1200) {
@@ -308,7 +309,7 @@ fn a_file_without_a_date_keeps_its_guide() {
     let mut packets = Cbr::default().packets();
     packets[11] = packet(0x12, 0, true, None, &[vec![0], eit(0x4e, 1, &[Some(noon)], 10)].concat());
     let file = TempFile::new(bytes(&packets));
-    assert_eq!(play(&mut open(&file, true, 1000.0), 200), packets);
+    assert_eq!(play(&mut open(&file, true, 1000), 200), packets);
 }
 
 #[test]
@@ -317,7 +318,7 @@ fn a_box_that_lives_in_1970_plays_too() {
     packets[1] = tdt(0, NOON.cast_signed());
     let file = TempFile::new(bytes(&packets));
     for utc in [Duration::ZERO, Duration::MAX] {
-        let mut input = open(&file, true, 1.0);
+        let mut input = open(&file, true, 1);
         assert_eq!(input.read(Now { boot: Duration::MAX, utc }, &mut [0; 9 * PACKET]).unwrap(), PACKET);
     }
 }
@@ -325,7 +326,7 @@ fn a_box_that_lives_in_1970_plays_too() {
 #[test]
 fn what_is_no_file_is_not_opened() {
     for path in ["/dev/zero", "/", "/nowhere/at/all.ts"] {
-        let spec = FileSpec { path: path.into(), repeat: false, speed: 1.0 };
+        let spec = FileSpec { path: path.into(), repeat: false, speed: Speed::OWN };
         assert!(matches!(FileInput::open(&spec), Err(SourceError::File(..))));
     }
 }
@@ -336,7 +337,7 @@ fn damage_is_counted() {
     let mut damaged = [&[0; 33], bytes(&packets), &[0x47; 100]].concat();
     damaged.splice(33 + 100 * PACKET..33 + 100 * PACKET, [0; 7]);
     let file = TempFile::new(&damaged);
-    let mut input = open(&file, false, 1000.0);
+    let mut input = open(&file, false, 1000);
     assert!(play(&mut input, usize::MAX) == packets);
     let expected = SourceCounts { skipped_bytes: 33 + 7 + 100, sync_losses: 1, ..SourceCounts::default() };
     assert_eq!(input.counts(), expected);
@@ -371,11 +372,11 @@ proptest::proptest! {
         }
         data.extend(&noise);
         let file = TempFile::new(&data);
-        if let Ok(mut input) = FileInput::open(&file.spec(repeat, 1000.0)) {
+        if let Ok(mut input) = FileInput::open(&file.spec(repeat, 1000)) {
             let played = play(&mut input, 500).len();
             proptest::prop_assert!(played > 0);
         }
         let file = TempFile::new(&noise);
-        let _ = FileInput::open(&file.spec(repeat, 1.0)).map(|mut input| play(&mut input, 100).len());
+        let _ = FileInput::open(&file.spec(repeat, 1)).map(|mut input| play(&mut input, 100).len());
     }
 }

@@ -8,21 +8,21 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use stbcast::source::file::FileInput;
+use stbcast::source::speed::Speed;
 use stbcast::source::url::FileSpec;
 use stbcast::source::{Now, SourceError};
 use stbcast_fuzz::{Input, PACKET, directory};
 
 static FILE: LazyLock<PathBuf> = LazyLock::new(|| directory().join("mux.ts"));
 
-/// At this speed a second between two references, the most that is believed, is a millisecond.
-const SPEED: f64 = 1000.0;
+/// At a thousand times the pace a second between two references, the most that is believed, is a millisecond.
 const STEPS: u64 = 40;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut input = Input::new(bytes);
     let (repeat, kind) = (input.byte() & 1 == 1, input.byte() & 3);
     std::fs::write(&*FILE, file(&mut input, kind)).expect("the file can be written");
-    let spec = FileSpec { path: FILE.clone(), repeat, speed: SPEED };
+    let spec = FileSpec { path: FILE.clone(), repeat, speed: Speed::new("1000").expect("it is in range") };
     let mut file = match FileInput::open(&spec) {
         Ok(file) => file,
         Err(SourceError::NoTransportStream(_) | SourceError::NoClock(_)) => return,

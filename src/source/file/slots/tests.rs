@@ -117,7 +117,7 @@ fn files_with_bytes_between_packets_are_played_at_the_same_pace_and_repeated() {
     };
     for bytes in [with(&[SYNC; 4], &[]), with(&[], &[7; 16])] {
         let file = TempFile::new(&bytes);
-        let mut input = FileInput::open(&file.spec(true, 1.0)).unwrap();
+        let mut input = FileInput::open(&file.spec(true, 1)).unwrap();
         let mut buffer = vec![0; 3000 * PACKET];
         let mut at = 0;
         for (due, number) in [(0, 1), (5, 5), (1999, 1994), (2009, 10)] {
