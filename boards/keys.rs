@@ -111,7 +111,6 @@ pub(crate) const KEYS: &[(&str, &str, &str)] = &[
     ),
     ("frontends", "&str", "Device nodes of the tuners, with commas between; empty: none is known."),
     ("demuxes", "&str", "Device nodes of the demultiplexers, with commas between; empty: none is known."),
-    ("hardware_filters", "u32", "PID filters that one demultiplexer has in hardware; 0: not known or none."),
     ("init", "&str", "What starts it: `systemd`, `procd` or `sysv`."),
     ("user", "&str", "The user that root's start becomes once it listens; empty: it stays who started it."),
     ("uid", "u32", "This user's number."),

@@ -225,13 +225,6 @@ fn devices(j: &mut Judge<'_>) {
     }
     let has = !j.list("frontends").is_empty();
     j.rule_of("demuxes", &["frontends"], has || j.list("demuxes").is_empty(), "of no tuner");
-    let filters = j.number("hardware_filters");
-    j.rule_of(
-        "hardware_filters",
-        &["demuxes"],
-        filters == 0 || !j.list("demuxes").is_empty(),
-        "of no demultiplexer",
-    );
     let opens = !has || j.text("user").is_empty() || !j.list("groups").is_empty();
     j.rule_of("frontends", &["user", "groups"], opens, "the user is in no group that may open them");
 }

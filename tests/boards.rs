@@ -159,7 +159,6 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "in no group that may open them (user = \"stbcast\"",
     ),
     ("demuxes = \"/dev/dvb/adapter0/demux0\"", "demuxes", "of no tuner"),
-    ("hardware_filters = 32", "hardware_filters", "of no demultiplexer"),
     ("user = \"Me\"", "user", "lower case"),
     ("user = \"root\"", "user", "would own the box"),
     ("uid = 0", "uid", "is root"),

@@ -74,8 +74,9 @@ impl Becoming {
 
     /// What root wrote in `state` is the user's from now on. Files of two names and links are nobody's to give.
     fn own(&self, state: &Path) -> io::Result<()> {
-        self.give(state)?;
-        for entry in fs::read_dir(state)? {
+        let state = fs::canonicalize(state)?; // whoever configured a link means what it leads to
+        self.give(&state)?;
+        for entry in fs::read_dir(&state)? {
             let path = entry?.path();
             let about = fs::symlink_metadata(&path)?;
             let plain = about.is_dir() || about.nlink() == 1 && !about.is_symlink();
