@@ -142,7 +142,7 @@ def linked_by_zig(tools, board, image):
     place = tools.zig()
     release = re.search(r"^\s*\.version = \"([^\"]+)\"", run([place / "zig", "env"]), re.M)[1]
     parts = [Part("zig-compiler-rt", release, "MIT", "generic", place)]
-    if "-musl" in board["target"]:
+    if b"/ld-linux" not in image:  # else the box's own C library is loaded
         text = (place / "lib/libc/musl/src/internal/version.h").read_text()
         parts.append(Part("musl", re.search(r'"([\d.]+)"', text)[1], "MIT", "generic", place / "lib/libc/musl"))
     llvm = re.search(rb"(?:clang version|Linker: LLD) (\d[\d.]*)", image)

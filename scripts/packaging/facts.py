@@ -86,11 +86,12 @@ class Board(dict):
         return bool(self.listed("frontends") or self.listed("demuxes"))
 
 
-# By the first word of the Rust target: names of Debian, of the tar archive, of Buildroot, of Yocto.
+# By the first word of the Rust target: names of Debian, of the tar archive, of Buildroot, of Yocto, and the number in
+# an ELF file.
 CPUS = {
-    "armv7": ("armhf", "armv7", "BR2_ARM_CPU_ARMV7A || BR2_ARM_CPU_ARMV8A && BR2_arm", "arm.*-linux"),
-    "aarch64": ("arm64", "aarch64", "BR2_aarch64", "aarch64.*-linux"),
-    "x86_64": ("amd64", "x86_64", "BR2_x86_64", "x86_64.*-linux"),
+    "armv7": ("armhf", "armv7", "BR2_ARM_CPU_ARMV7A || BR2_ARM_CPU_ARMV8A && BR2_arm", "arm.*-linux", 40),
+    "aarch64": ("arm64", "aarch64", "BR2_aarch64", "aarch64.*-linux", 183),
+    "x86_64": ("amd64", "x86_64", "BR2_x86_64", "x86_64.*-linux", 62),
 }
 
 
@@ -100,10 +101,15 @@ class Cpu:
     def __init__(self, board):
         target = board["target"]
         try:
-            self.debian, self.plain, self.buildroot, self.yocto = CPUS[target.split("-")[0]]
+            self.debian, self.plain, self.buildroot, self.yocto, self.elf = CPUS[target.split("-")[0]]
         except KeyError:
             board.refuse("target", f"no package is known for it; there are {', '.join(CPUS)}")
         self.opkg = os.environ.get("STBCAST_IPK_ARCH") or self.opkg_name(board)
+
+    def check(self, program, board, path):
+        """Refuses a program that the board's CPU cannot run."""
+        if program[:4] != b"\x7fELF" or int.from_bytes(program[18:20], "little") != self.elf:
+            raise Refused(f"{path}: no program for {board['target']}, the target of board {board.name}")
 
     def opkg_name(self, board):
         """OpenWrt has a name for each CPU and FPU; images of OpenEmbedded accept the names of what their CPU can run."""

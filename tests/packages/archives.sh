@@ -92,4 +92,6 @@ test_what_cannot_be_packed_is_refused() {
   refused t-root user root
   printf 'inherit = "host"\ntarget = "mips-unknown-linux-musl"\n' >"$copy/boards/t-mips.toml"
   refused t-mips target mips
+  printf 'inherit = "host"\ntarget = "aarch64-unknown-linux-musl"\n' >"$copy/boards/t-arm.toml"
+  refused t-arm "$out/stbcastd" aarch64 t-arm
 }

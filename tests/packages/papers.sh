@@ -12,6 +12,7 @@ text = open(sys.argv[1]).read()
 wrong = JsonStrictValidator(SchemaVersion.V1_5).validate_str(text)
 assert wrong is None, wrong
 bill = json.loads(text)
+assert bill["specVersion"] == "1.5" and bill["bomFormat"] == "CycloneDX", bill
 refs = [part["bom-ref"] for part in bill["components"]]
 assert len(refs) == len(set(refs)), refs
 EOF
