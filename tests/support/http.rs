@@ -196,8 +196,12 @@ impl Client {
 
 /// One request with these fields, and its reply.
 pub fn request(method: &str, url: &str, fields: &str) -> Reply {
+    request_by(Client::connect(split(url).0), method, url, fields)
+}
+
+/// The same by a connection that was made to where the URL's host is forwarded to.
+pub fn request_by(mut client: Client, method: &str, url: &str, fields: &str) -> Reply {
     let (address, path) = split(url);
-    let mut client = Client::connect(address);
     client.send(
         format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{fields}\r\n")
             .as_bytes(),
@@ -240,7 +244,8 @@ impl Viewer {
         Self::ask_by(Client::connect(split(url).0), url, fields)
     }
 
-    fn ask_by(mut client: Client, url: &str, fields: &str) -> Self {
+    /// The same by a connection that was made to where the URL's host is forwarded to.
+    pub fn ask_by(mut client: Client, url: &str, fields: &str) -> Self {
         let (address, path) = split(url);
         client.send(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{fields}\r\n").as_bytes());
         let reply = client.head();
