@@ -117,7 +117,7 @@ fn memory_file(len: usize) -> io::Result<OwnedFd> {
     let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0).ok_or_else(io::Error::last_os_error)?;
     // SAFETY: the kernel just gave us this descriptor, so nobody else owns it.
     let file = unsafe { OwnedFd::from_raw_fd(fd) };
-    let size = i64::try_from(len).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let size = libc::off_t::try_from(len).map_err(|_| io::ErrorKind::InvalidInput)?;
     nix::unistd::ftruncate(file.as_fd(), size)?;
     Ok(file)
 }
