@@ -255,6 +255,10 @@ fn local_socket(
     };
     let mut error = String::new();
     for path in choices {
+        if path == Path::new(board::SOCKET_PATH) {
+            // After a boot /run is empty. An init script of a package makes this directory; a start by hand may.
+            let _there_or_refused = path.parent().map(fs::create_dir);
+        }
         match local::listen(&path, groups) {
             Ok(listening) => return Ok(listening),
             Err(e) => error = format!("local socket {}: {e}", path.display()),

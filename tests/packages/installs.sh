@@ -181,7 +181,7 @@ test_the_sysv_script_runs_a_box() {
     same "status" "$(service status)" "stbcast: running, process $pid"
     same "its ids" "$(awk "/^(Uid|Gid|Groups|CapEff)/ {print \$2, \$3, \$4}" "/proc/$pid/status" | tr "\n" " ")" \
       "700 700 700 700 700 700    0000000000000000   "
-    same "the local socket" "$(stat -c "%F" run/stbcast.sock)" socket
+    same "the local socket" "$(stat -c "%F" run/stbcast/stbcast.sock)" socket
     same "files" "$(awk "/open files/ {print \$4}" "/proc/$pid/limits")" "$2"
     same "started twice" "$(service start)" "stbcast: already running"
     same "the same" "$(cat run/stbcastd.pid)" "$pid"

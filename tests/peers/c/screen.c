@@ -1,6 +1,6 @@
 /* What draws the box's screen, in one file of C: opens pairing, shows the PIN and the link, says yes to one question.
  *
- *   cc -Wall -Wextra -Werror screen.c -o screen && ./screen /run/stbcast.sock
+ *   cc -Wall -Wextra -Werror screen.c -o screen && ./screen /run/stbcast/stbcast.sock
  *
  * It speaks the lines of JSON that src/local/mod.rs documents. A vendor's program has a JSON library; this one looks
  * for its fields by hand, which is enough for lines that the box writes.
