@@ -10,7 +10,7 @@ fuzz_target!(|bytes: &[u8]| {
     match text.parse::<SourceUrl>() {
         Ok(url) => {
             if let SourceUrl::File(spec) = &url {
-                assert!(spec.speed > 0.0 && spec.speed <= 1000.0);
+                assert!((1..=1_000_000_000).contains(&spec.speed.millionths()));
             }
             let again: SourceUrl = url.to_string().parse().expect("what is written can be read");
             assert_eq!(again, url);
