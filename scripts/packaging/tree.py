@@ -33,7 +33,7 @@ def inside(text):
 def init_words(board):
     """What the init scripts are told."""
     return {"USER": board["user"], "STATE_PATH": board.state, "RUN_PATH": board.run_directory,
-            "FILES": str(board.files_open), "LOW_PORT": "1" if board.low_port else ""}
+            "FILES": str(board.files_open), "BUFFER": board["input_buffer_bytes"], "LOW_PORT": "1" if board.low_port else ""}
 
 
 def unit(board):
@@ -46,6 +46,7 @@ def unit(board):
         "USER": board["user"],
         "GROUPS": f"SupplementaryGroups={' '.join(groups)}" if groups else None,
         "FILES": str(board.files_open),
+        "BUFFER": board["input_buffer_bytes"],
         "STATE": f"StateDirectory={state.removeprefix(under)}\nStateDirectoryMode=0700" if state.startswith(under)
                  else f"ReadWritePaths={state}",
         "RUNTIME": f"RuntimeDirectory={board.run_directory.removeprefix('/run/')}\nRuntimeDirectoryMode=0755"

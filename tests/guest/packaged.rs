@@ -73,6 +73,12 @@ impl Packaged {
         let said = running.guest.run("/mnt/box service start");
         assert_eq!(said.code, 0, "{}; log: {}", said.out, running.log());
         running.stbcastd("ready");
+        let most = running.guest.done("cat /proc/sys/net/core/rmem_max");
+        assert_eq!(
+            most.trim().parse(),
+            Ok(self.case.fact("input_buffer_bytes")),
+            "the most of a socket's buffer"
+        );
         wait_at_most(SLOW, "the demo's channels", || {
             (running.stbcastd("channels").lines().count() == CHANNELS).then_some(())
         });

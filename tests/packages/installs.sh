@@ -175,6 +175,9 @@ test_the_sysv_script_runs_a_box() {
     service() { box /etc/init.d/stbcast "$@" || return $?; }
     page() { box busybox wget -qO- http://127.0.0.1:8800/api/v1/box; }
 
+    # The computer keeps its own.
+    sed -i "s|^LIMIT=.*|LIMIT=/tmp/rmem_max|" etc/init.d/stbcast
+    echo 20000000 >tmp/rmem_max
     box sh /tmp/postinst configure || fail "postinst"
     wait_for "\"version\"" page
     pid=$(cat run/stbcastd.pid)
@@ -183,6 +186,7 @@ test_the_sysv_script_runs_a_box() {
       "700 700 700 700 700 700    0000000000000000   "
     same "the local socket" "$(stat -c "%F" run/stbcast/stbcast.sock)" socket
     same "files" "$(awk "/open files/ {print \$4}" "/proc/$pid/limits")" "$2"
+    same "a larger buffer stays" "$(cat tmp/rmem_max)" 20000000
     same "started twice" "$(service start)" "stbcast: already running"
     same "the same" "$(cat run/stbcastd.pid)" "$pid"
 

@@ -111,7 +111,9 @@ test_procd_is_told_what_to_start() {
   local tree=$work/procd said
   mkdir -p "$tree"
   tar -xzf "$(packed t-procd)"/*.tar.gz -C "$tree"
-  sed -i "s|^STATE=.*|STATE=$tree/state|;s|^RUN=.*|RUN=$tree/run|" "$tree/etc/init.d/stbcast"
+  sed -i "s|^STATE=.*|STATE=$tree/state|;s|^RUN=.*|RUN=$tree/run|;s|^LIMIT=.*|LIMIT=$tree/rmem_max|" \
+    "$tree/etc/init.d/stbcast"
+  echo 212992 >"$tree/rmem_max"
   cat >"$tree/rc.common" <<'EOF'
 chown() { echo "chown $*"; }
 procd_open_instance() { echo open; }
@@ -124,6 +126,7 @@ service_triggers
 echo "START=$START STOP=$STOP USE_PROCD=$USE_PROCD"
 EOF
   said=$(busybox sh "$tree/rc.common" "$tree/etc/init.d/stbcast")
+  same "the most of a socket's buffer" "$(cat "$tree/rmem_max")" 10485760
   same "procd" "${said//"$tree"/}" "chown stbcast:stbcast /state
 chown stbcast:stbcast /run
 open
