@@ -1,6 +1,5 @@
 //! The manifest of this very build, whole and broken.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 
 use super::find::CHUNK;
@@ -40,7 +39,8 @@ fn it_says_what_the_crate_is() {
     assert_eq!(json["budgets"]["pss_kib_max"], board::PSS_KIB_MAX);
     assert_eq!(json["budgets"]["start_instructions_max"], board::START_INSTRUCTIONS_MAX);
     assert!(!json["build_id"].as_str().unwrap().is_empty());
-    let formats: BTreeMap<_, _> = STATE_FORMATS.iter().map(|(kind, a, b)| (kind.name(), [*a, *b])).collect();
+    let formats: std::collections::BTreeMap<_, _> =
+        STATE_FORMATS.iter().map(|(kind, a, b)| (kind.name(), [*a, *b])).collect();
     assert_eq!(json["state_formats"], serde_json::json!(formats));
     assert_eq!(formats["terminals"], [access::TERMINALS_FORMATS.0, access::TERMINALS_FORMATS.1]);
     // Every record is listed but the seal, which is a bare key, and the word that a program stays.
