@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use log::LevelFilter;
 use nix::net::if_::{if_nameindex, if_nametoindex};
 
+use super::machine;
 use super::names::NameSettings;
 use crate::access::ClockSource;
 use crate::board;
@@ -193,9 +194,8 @@ impl Settings {
 
     /// The interfaces of the LAN: those that are configured, else the board's; none: all.
     pub(super) fn lan_interfaces(&self) -> Vec<String> {
-        let board = board::LAN_INTERFACES.split(',').map(str::trim).filter(|name| !name.is_empty());
         match &self.lan_interfaces[..] {
-            [] => board.map(Into::into).collect(),
+            [] => machine::list(board::LAN_INTERFACES).map(Into::into).collect(),
             configured => configured.to_vec(),
         }
     }

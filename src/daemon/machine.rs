@@ -112,7 +112,8 @@ fn misplaced(state: &Path, number: i64) -> Option<String> {
     }
 }
 
-fn list(names: &str) -> impl Iterator<Item = &str> {
+/// The names of a board's list, between whose commas blanks may stand.
+pub(super) fn list(names: &str) -> impl Iterator<Item = &str> {
     names.split(',').map(str::trim).filter(|name| !name.is_empty())
 }
 

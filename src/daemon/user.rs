@@ -11,6 +11,7 @@ use nix::sys::prctl;
 use nix::unistd::{Gid, Group, Uid, User, fchownat, geteuid, setgroups, setresgid, setresuid, setuid};
 
 use super::exit::Failure;
+use super::machine;
 use crate::board;
 
 /// Whom to become.
@@ -45,8 +46,7 @@ pub(super) fn wanted(configured: Option<&str>) -> Result<Option<Becoming>, Failu
 
 /// The board's groups, as far as this system has them.
 fn groups() -> Vec<Gid> {
-    let names = board::GROUPS.split(',').map(str::trim).filter(|name| !name.is_empty());
-    let found = names.filter_map(|name| match Group::from_name(name) {
+    let found = machine::list(board::GROUPS).filter_map(|name| match Group::from_name(name) {
         Ok(Some(group)) => Some(group.gid),
         _ => {
             log::warn!("there is no group '{name}' here: its devices stay closed");
