@@ -31,7 +31,12 @@ pub(crate) const KEYS: &[(&str, &str, &str)] = &[
     ("ring_bytes", "usize", "Bytes of one service ring. A multiple of 192 512 (47 pages = 1024 packets)."),
     ("rings", "usize", "Service rings: how many services can be watched at one time."),
     ("ring_share_mb", "usize", "MiB of memory that all rings may take together."),
-    ("sources", "usize", "Muxes the box may know."),
+    ("sources", "usize", "Sources that may be configured or imported."),
+    (
+        "muxes",
+        "usize",
+        "Muxes the box may know: those of its sources, and what its tuners receive. At most 4096.",
+    ),
     ("inputs", "usize", "Muxes that may be open at one time."),
     ("services_per_mux", "usize", "Services of one mux, 1 to 64."),
     ("channels", "usize", "Entries of the channel table, at most 4096."),
@@ -111,6 +116,17 @@ pub(crate) const KEYS: &[(&str, &str, &str)] = &[
     ),
     ("frontends", "&str", "Device nodes of the tuners, with commas between; empty: none is known."),
     ("demuxes", "&str", "Device nodes of the demultiplexers, with commas between; empty: none is known."),
+    (
+        "hardware_filters",
+        "usize",
+        "PID and section filters of one demultiplexer. A mux that needs more is filtered by the processor.",
+    ),
+    (
+        "tuner_owner",
+        "&str",
+        "Who may tune when the configuration names none: `ui` (the program that draws the television's screen, and the \
+         box under its grant), or `box`.",
+    ),
     ("init", "&str", "What starts it: `systemd`, `procd` or `sysv`."),
     ("user", "&str", "The user that root's start becomes once it listens; empty: it stays who started it."),
     ("uid", "u32", "This user's number."),

@@ -7,7 +7,7 @@
 //!   control  http ─▶ api ─▶ pairing ─▶ access ─▶ channel ─▶ tuner
 //!   names    ddns ─▶ fetch ─▶ tls                 the box tells its name service where it is
 //!            cloud ─▶ nameserver, registrar         the name service: who has which name, and the DNS
-//!   ground   ts   rap   ring   guide   text   handshake   registration   resolver   reactor   store   board   sys
+//!   ground   ts   rap   ring   guide   text   delivery   handshake   registration   resolver   reactor   store   board   sys
 //! ```
 //!
 //! No arrow runs back; `tests/layering.rs` holds who may use whom. All of the box runs on one thread that sleeps only
@@ -28,6 +28,8 @@
 //! | [`import`] | programme lists of other systems, as entries | the channel table, files |
 //! | [`tuner`] | open muxes, the pool of rings, leases | channels, people |
 //! | [`guide`] | events and bouquets in fixed memory, what was read of their tables | muxes, channels, who asks |
+//! | [`frontend`] | the process that drives a tuner, how long a lock may take | muxes, services, who wants what |
+//! | [`delivery`] | how a mux is sent, which tuner of this machine: values and text | devices, tables |
 //! | [`ts`] | packets, sections, tables, clocks as bytes and values | everything above |
 //! | [`rap`] | where a decoder can start, per codec | rings |
 //! | [`ring`] | memory with positions | what is in it |
@@ -63,8 +65,10 @@ pub mod channel;
 pub mod cloud;
 pub mod daemon;
 pub mod ddns;
+pub mod delivery;
 pub mod demux;
 pub mod fetch;
+pub mod frontend;
 pub mod guide;
 pub mod handshake;
 pub mod http;

@@ -11,6 +11,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("board", &[]),
     ("sys", &[]),
     ("text", &[]),
+    ("delivery", &[]),
+    ("frontend", &["delivery"]),
     ("ring", &["sys"]),
     ("handshake", &[]),
     ("ts", &["text"]),
@@ -20,12 +22,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("reactor", &["sys"]),
     ("store", &["reactor"]),
     // data: source ─▶ demux ─▶ service ─▶ pump
-    ("source", &["sys", "ts"]),
+    ("source", &["delivery", "sys", "ts"]),
     ("demux", &["ts"]),
     ("service", &["board", "rap", "ring", "ts"]),
     ("pump", &["ring", "service", "sys", "ts"]),
     // control: http ─▶ api ─▶ pairing ─▶ access ─▶ channel ─▶ tuner
-    ("tuner", &["board", "demux", "guide", "service", "source", "text", "ts"]),
+    ("tuner", &["board", "delivery", "demux", "frontend", "guide", "service", "source", "text", "ts"]),
     ("channel", &["board", "import", "sys", "ts", "tuner"]),
     ("import", &["source", "text", "ts"]),
     ("pairing", &["access", "board", "handshake", "reactor", "sys"]),

@@ -222,9 +222,9 @@ impl ChannelTable {
     /// The index of a configured source, which is remembered from now on. One that was known on an interface that is
     /// not configured any more is the same.
     fn source_of(&mut self, mux: &Mux, tuners: &Tuners) -> u16 {
-        let url = mux.url.to_string();
-        let is_configured = |known: &str| tuners.muxes().any(|(_, mux)| mux.url.to_string() == known);
-        let moved = |known: &String| mux.url.is_stream_of(known) && !is_configured(known);
+        let url = mux.origin.to_string();
+        let is_configured = |known: &str| tuners.muxes().any(|(_, mux)| mux.origin.to_string() == known);
+        let moved = |known: &String| mux.origin.is_stream_of(known) && !is_configured(known);
         let at = self.sources.iter().position(|known| *known == url);
         let at = at.or_else(|| self.sources.iter().position(moved)).unwrap_or(self.sources.len());
         match self.sources.get_mut(at) {

@@ -193,7 +193,7 @@ fn mux_line(mux: &Mux) -> MuxLine {
         Some(_) => "open",
     };
     MuxLine {
-        mux: text(&mux.url.to_string()),
+        mux: text(&mux.origin.to_string()),
         state: text(state),
         error: mux.error.as_deref().map(text),
         services: open.map_or(0, |o| o.services.all.len()),

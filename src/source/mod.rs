@@ -89,6 +89,8 @@ pub enum SourceError {
     Changed(PathBuf),
     /// Nothing came for so long.
     Silent(Duration),
+    /// It names a tuner, which receives many muxes.
+    NoMux(String),
 }
 
 impl std::fmt::Display for SourceError {
@@ -101,6 +103,7 @@ impl std::fmt::Display for SourceError {
             }
             Self::End => f.write_str("the file is at its end"),
             Self::Socket(what, why) => write!(f, "{what}: {why}"),
+            Self::NoMux(device) => write!(f, "dvb:{device} is a tuner and no mux"),
             Self::NoInterface(name) => write!(f, "there is no network interface '{name}'"),
             Self::Changed(path) => write!(f, "{}: the file has changed", path.display()),
             Self::Silent(time) => write!(f, "nothing came for {} s", time.as_secs()),
@@ -117,6 +120,7 @@ impl Input {
             }
             SourceUrl::Rtp(group) => Self::Udp(udp::UdpInput::open(group, buffer_bytes, udp::Framing::Rtp)?),
             SourceUrl::File(spec) => Self::File(Box::new(file::FileInput::open(spec)?)),
+            SourceUrl::Dvb(device) => return Err(SourceError::NoMux(device.to_string())),
         })
     }
 

@@ -1,4 +1,5 @@
-//! Source URLs: `udp://[source@]group:port[?iface=…]`, `rtp://` likewise, and `file:PATH[?loop][&speed=N]`.
+//! Source URLs: `udp://[source@]group:port[?iface=…]`, `rtp://` likewise, `file:PATH[?loop][&speed=N]`, and
+//! `dvb:ADAPTER[.FRONTEND]`, which is no mux but a tuner for many.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -6,6 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::speed::Speed;
+use crate::delivery::{Device, DeviceError};
 
 /// A source, proven well-formed.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +18,8 @@ pub enum SourceUrl {
     Rtp(Group),
     /// `file:`.
     File(FileSpec),
+    /// `dvb:`.
+    Dvb(Device),
 }
 
 /// A UDP stream: a multicast group, or one of our own addresses.
@@ -43,7 +47,7 @@ pub struct FileSpec {
 /// Why a text is no source.
 #[derive(Debug, PartialEq, Eq)]
 pub enum UrlError {
-    /// None of `udp://`, `rtp://` and `file:`.
+    /// None of `udp://`, `rtp://`, `file:` and `dvb:`.
     Scheme,
     /// `group:port` does not parse.
     Address(String),
@@ -55,12 +59,14 @@ pub enum UrlError {
     Speed(String),
     /// No path behind `file:`.
     NoPath,
+    /// What stands behind `dvb:` is no tuner.
+    Device(DeviceError),
 }
 
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Scheme => f.write_str("a source begins with udp://, rtp:// or file:"),
+            Self::Scheme => f.write_str("a source begins with udp://, rtp://, file: or dvb:"),
             Self::Address(text) => write!(f, "'{text}' is not group:port (IPv6 as [group]:port)"),
             Self::Sender(text) => write!(f, "'{text}' is not an address of the group's family"),
             Self::Parameter(text) => {
@@ -70,6 +76,7 @@ impl fmt::Display for UrlError {
                 write!(f, "speed '{text}' is not a number above 0 and up to 1000, with at most six places")
             }
             Self::NoPath => f.write_str("file: needs a path"),
+            Self::Device(why) => write!(f, "dvb: {why}"),
         }
     }
 }
@@ -78,6 +85,9 @@ impl FromStr for SourceUrl {
     type Err = UrlError;
 
     fn from_str(text: &str) -> Result<Self, UrlError> {
+        if let Some(device) = text.strip_prefix("dvb:") {
+            return device.parse().map(Self::Dvb).map_err(UrlError::Device);
+        }
         let (body, query) = text.split_once('?').unwrap_or((text, ""));
         let parameters = query.split('&').filter(|p| !p.is_empty());
         if let Some(rest) = body.strip_prefix("udp://") {
@@ -110,6 +120,7 @@ impl fmt::Display for SourceUrl {
         match self {
             Self::Udp(group) => write!(f, "udp://{group}"),
             Self::Rtp(group) => write!(f, "rtp://{group}"),
+            Self::Dvb(device) => write!(f, "dvb:{device}"),
             Self::File(FileSpec { path, repeat, speed }) => {
                 let path = path.display().to_string();
                 // Reading takes two slashes away.
@@ -190,6 +201,7 @@ mod tests {
             "rtp://2001:db8::9@[ff35::101]:5004?iface=eth0",
             "file:/srv/a b.ts",
             "file:demo.ts?loop&speed=2.5",
+            "dvb:1.2?demux=0",
         ] {
             assert_eq!(text.parse::<SourceUrl>().map(|u| u.to_string()), Ok(text.into()));
         }

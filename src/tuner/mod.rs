@@ -11,18 +11,23 @@ use std::time::Duration;
 use heapless::Vec;
 
 use crate::board;
+use crate::delivery::Tuning;
+use crate::frontend::Frontend;
 use crate::guide::Epg;
 use crate::service::{Ended, Feed, READ_MAX};
 use crate::source::{Now, SourceUrl};
 use crate::ts::psi::Programme;
 
+pub mod arbiter;
 mod line;
 pub mod mux;
+mod origin;
 pub mod services;
 
 pub use crate::service::Identity;
 pub use mux::OpenMux;
 use mux::SyncNews;
+pub use origin::Origin;
 
 /// Which mux, by its place in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -95,10 +100,10 @@ impl fmt::Display for LeaseError {
     }
 }
 
-/// One configured source.
+/// One mux.
 pub struct Mux {
     /// Where it comes from.
-    pub url: SourceUrl,
+    pub origin: Origin,
     open: Option<Box<OpenMux>>,
     /// Why it could not be opened or went away.
     pub error: Option<String>,
@@ -109,6 +114,10 @@ pub struct Mux {
 }
 
 impl Mux {
+    fn new(origin: Origin) -> Self {
+        Self { origin, open: None, error: None, survey_at: Duration::ZERO, wanted_until: Duration::ZERO }
+    }
+
     /// The mux, while it is open.
     #[must_use]
     pub fn open(&self) -> Option<&OpenMux> {
@@ -118,13 +127,15 @@ impl Mux {
 
 /// All muxes and all rings.
 pub struct Tuners {
-    muxes: Vec<Mux, { board::SOURCES }>,
+    muxes: Vec<Mux, { board::MUXES }>,
+    /// The frontends of the configuration, in its order.
+    receivers: Vec<Frontend, { board::INPUTS }>,
     rings: Vec<Feed, { board::RINGS }>,
     staging: Box<[u8]>,
     /// Tasks that wait for a mux to show its services.
     waiting: Vec<Waker, { board::HEADS }>,
     /// The tables of these muxes said something new since this was last taken.
-    changed: Vec<MuxId, { board::SOURCES }>,
+    changed: Vec<MuxId, { board::MUXES }>,
     shutdown: bool,
 }
 
@@ -135,15 +146,17 @@ impl Tuners {
         while !rings.is_full() {
             let _room = rings.push(Feed::new(board::RING_BYTES)?);
         }
-        let muxes = sources.into_iter().map(|url| Mux {
-            url,
-            open: None,
-            error: None,
-            survey_at: Duration::ZERO,
-            wanted_until: Duration::ZERO,
-        });
+        let (mut muxes, mut receivers) = (Vec::new(), Vec::new());
+        for source in sources.into_iter().take(board::SOURCES) {
+            // Neither has more room than there are sources.
+            match source {
+                SourceUrl::Dvb(device) => _ = receivers.push(Frontend::new(device)),
+                line => _ = muxes.push(Mux::new(Origin::Line(line))),
+            }
+        }
         Ok(Self {
-            muxes: muxes.take(board::SOURCES).collect(),
+            muxes,
+            receivers,
             rings,
             staging: vec![0; READ_MAX].into(),
             waiting: Vec::new(),
@@ -154,13 +167,23 @@ impl Tuners {
 
     /// The muxes, in the configuration's order.
     pub fn muxes(&self) -> impl Iterator<Item = (MuxId, &Mux)> {
-        // At most `board::SOURCES` muxes, far below 65 536.
+        // At most `board::MUXES` muxes, far below 65 536.
         (0..).map(MuxId).zip(&self.muxes)
     }
 
     /// The muxes that are open.
     pub fn open_ids(&self) -> impl Iterator<Item = MuxId> {
         self.muxes().filter(|(_, m)| m.open.is_some()).map(|(id, _)| id)
+    }
+
+    /// The mux that is sent so: the one that is known already, else one more. `None` when no more can be known.
+    pub fn add_mux(&mut self, tuning: Tuning) -> Option<MuxId> {
+        let known = self.muxes().find(|(_, mux)| mux.origin.tuning().is_some_and(|t| t.is_same_mux(&tuning)));
+        if let Some((id, _)) = known {
+            return Some(id);
+        }
+        let id = u16::try_from(self.muxes.len()).ok().map(MuxId)?;
+        self.muxes.push(Mux::new(Origin::Air(tuning))).ok().map(|()| id)
     }
 
     /// A mux.
@@ -236,7 +259,7 @@ impl Tuners {
                 }
                 Err(why) => {
                     open.end(Ended::Source);
-                    log::warn!("{}: {why}", self.muxes[i].url);
+                    log::warn!("{}: {why}", self.muxes[i].origin);
                     self.close(i, now.boot, Some(why.to_string()));
                 }
             }
@@ -325,7 +348,8 @@ impl Tuners {
 
     fn open(&mut self, i: usize, now: Duration) -> Result<(), String> {
         let mux = &mut self.muxes[i];
-        match OpenMux::open(&mux.url, now) {
+        let Origin::Line(url) = &mux.origin else { return Err("no tuner is free".into()) };
+        match OpenMux::open(url, now) {
             Ok(open) => {
                 mux.open = Some(Box::new(open));
                 Ok(())
@@ -333,7 +357,7 @@ impl Tuners {
             Err(why) => {
                 let why = why.to_string();
                 if mux.error.as_ref() != Some(&why) {
-                    log::warn!("{}: {why}", mux.url);
+                    log::warn!("{}: {why}", mux.origin);
                 }
                 mux.error = Some(why.clone());
                 mux.survey_at = now + RETRY;
@@ -368,9 +392,10 @@ impl Tuners {
     fn close(&mut self, i: usize, now: Duration, error: Option<String>) {
         let mux = &mut self.muxes[i];
         let complete = mux.open.take().is_some_and(|open| open.services.is_complete());
-        let again = match mux.url {
-            SourceUrl::File(_) => Duration::MAX, // a file does not change, and opening it reads much of it
-            SourceUrl::Udp(_) | SourceUrl::Rtp(_) => Duration::from_millis(board::SURVEY_EVERY_MS),
+        let again = match mux.origin {
+            // A file does not change, and opening it reads much of it.
+            Origin::Line(SourceUrl::File(_)) => Duration::MAX,
+            _ => Duration::from_millis(board::SURVEY_EVERY_MS),
         };
         mux.error = error.or_else(|| mux.error.take()); // that of before, too, where it was not seen to work since
         let wait = if complete && mux.error.is_none() { again } else { RETRY };
@@ -413,7 +438,7 @@ impl Tuners {
 
     /// Says once what changed: silence before and now, and sync.
     fn report(&self, i: usize, silence: (bool, bool), sync: Option<SyncNews>) {
-        let url = &self.muxes[i].url;
+        let url = &self.muxes[i].origin;
         match silence {
             (false, true) => log::warn!("{url}: silent"),
             (true, false) => log::info!("{url}: packets again"),
