@@ -195,7 +195,7 @@ impl SetTopBox {
     fn channel_json(&self, index: usize, all: bool, caller: &Caller) -> Option<Vec<u8>> {
         let channels = self.channels.borrow();
         let entry = channels.get(index)?;
-        let available = channels.availability(entry, &self.tuners.borrow());
+        let available = channels.availability(entry, &self.tuners.borrow(), false);
         let guide = self.guide.borrow();
         if !caller.sees(entry.number) || (!all && available == Available::No) {
             return Some(Vec::new());

@@ -12,6 +12,7 @@ use crate::access::{LinkUse, Refusal, VIEWER_ID_MAX, ViewerId};
 use crate::channel::{Channel, ChannelError, Wanted};
 use crate::http::{Exchange, Method, Request, Status};
 use crate::ts::service_info::Name;
+use crate::tuner::arbiter::Priority;
 
 /// ISO 13818-1 over HTTP (RFC 3555 registers the type).
 const MPEG_TS: &str = "video/mp2t";
@@ -30,7 +31,7 @@ pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>
         exchange.live(MPEG_TS).await?;
         return Ok(Next::Close);
     }
-    match channel.lease(&stb.tuners).await {
+    match channel.lease(&stb.tuners, Priority::VIEWER).await {
         Ok(lease) => {
             exchange.live(MPEG_TS).await?;
             Ok(Next::Watch(lease, link))

@@ -78,7 +78,7 @@ impl SetTopBox {
     fn playlist_entry(&self, index: usize, shown: Shown<'_>, authority: &str, token: &str) -> Option<String> {
         let channels = self.channels.borrow();
         let entry = channels.get(index)?;
-        let available = channels.availability(entry, &self.tuners.borrow()) == Available::Now;
+        let available = channels.availability(entry, &self.tuners.borrow(), false) == Available::Now;
         if !shown.caller.sees(entry.number) || (!shown.all && !available) {
             return Some(String::new());
         }

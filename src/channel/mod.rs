@@ -15,6 +15,7 @@ use crate::sys::clock;
 use crate::ts::event::Guide;
 use crate::ts::psi::{Codec, Language, SECTION_KEPT};
 use crate::ts::service_info::{Name, ServiceKind, ServiceTriple};
+use crate::tuner::arbiter::Priority;
 use crate::tuner::{Known, Lease, LeaseError, MuxId, Tuners};
 
 mod claim;
@@ -78,9 +79,13 @@ pub struct Entry {
 /// Whether a channel can be watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Available {
-    /// At once.
+    /// At once: its mux is there, or has a line of its own.
     Now,
-    /// Its mux is not there, or does not carry it now.
+    /// After a tuner was tuned to its mux, which is free or used for something that matters less.
+    Tuner,
+    /// If who sits before the television allows that its tuner is taken.
+    Ask,
+    /// Its mux is not there or does not carry it now, or no tuner can be had.
     No,
 }
 
@@ -90,6 +95,8 @@ impl Available {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Now => "now",
+            Self::Tuner => "tuner",
+            Self::Ask => "ask",
             Self::No => "no",
         }
     }
@@ -132,8 +139,9 @@ pub struct Renamed {
 }
 
 impl Channel {
-    /// Locks the channel: shares its mux where it is tuned, tunes it where it is not.
-    pub async fn lease(&self, tuners: &RefCell<Tuners>) -> Result<Lease, LeaseError> {
+    /// Locks the channel: shares its mux where it is tuned, tunes it where it is not. `wish` is how much that weighs
+    /// where others want the tuner.
+    pub async fn lease(&self, tuners: &RefCell<Tuners>, wish: Priority) -> Result<Lease, LeaseError> {
         let until = clock::boot() + Duration::from_millis(board::SCAN_TIMEOUT_MS);
         poll_fn(|cx| {
             let now = clock::boot();
@@ -141,7 +149,7 @@ impl Channel {
             if late {
                 return std::task::Poll::Ready(Err(LeaseError::NoService(self.known.service)));
             }
-            tuners.borrow_mut().poll_lease(cx, self.mux, &self.known, now)
+            tuners.borrow_mut().poll_lease(cx, self.mux, &self.known, wish, now)
         })
         .await
     }

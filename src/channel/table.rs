@@ -10,6 +10,7 @@ use crate::ts::event::Guide;
 use crate::ts::psi::{Kind, Programme};
 use crate::ts::service_info::{Name, ServiceKind, ServiceTriple};
 use crate::ts::time::StreamTime;
+use crate::tuner::arbiter::{Choice, Priority};
 use crate::tuner::services::Service;
 use crate::tuner::{Identity, Known, Mux, MuxId, OpenMux, Tuners};
 
@@ -85,12 +86,18 @@ impl ChannelTable {
         self.entries.is_empty()
     }
 
-    /// Whether a channel can be watched now.
+    /// Whether a channel can be watched now. `can_ask`: somebody is there who can answer for the television.
     #[must_use]
-    pub fn availability(&self, entry: &Entry, tuners: &Tuners) -> Available {
-        let mux = self.mux_of(entry).and_then(|id| tuners.mux(id));
-        let there = mux.is_some_and(|m| m.error.is_none() && !m.open().is_some_and(OpenMux::is_silent));
-        if there && entry.present { Available::Now } else { Available::No }
+    pub fn availability(&self, entry: &Entry, tuners: &Tuners, can_ask: bool) -> Available {
+        let mux = self.mux_of(entry).and_then(|id| Some((id, tuners.mux(id)?)));
+        let there = |m: &Mux| m.error.is_none() && !m.open().is_some_and(OpenMux::is_silent);
+        let Some((id, _)) = mux.filter(|(_, m)| there(m) && entry.present) else { return Available::No };
+        match tuners.reach(id, Priority::VIEWER, can_ask) {
+            Choice::Share(_) => Available::Now,
+            Choice::Tune(_) | Choice::Take(_) => Available::Tuner,
+            Choice::Ask(_) => Available::Ask,
+            Choice::No => Available::No,
+        }
     }
 
     /// The channel that is wanted. For `access` alone: it has checked that who asks may have it.

@@ -91,7 +91,7 @@ impl Desk {
         let (channels, tuners) = (self.stb.channels.borrow(), self.stb.tuners.borrow());
         let guide = self.stb.guide.borrow();
         let entries = (0..channels.len()).filter_map(|i| channels.get(i));
-        let shown = entries.map(|e| (e, channels.availability(e, &tuners)));
+        let shown = entries.map(|e| (e, channels.availability(e, &tuners, false)));
         let shown = shown.filter(|(_, available)| all || *available == Available::Now);
         let view = |(e, available)| ChannelView::of(e, channels.groups(e), available, &guide);
         let lines = shown.flat_map(|shown| line(&ChannelLine { channel: view(shown) }));

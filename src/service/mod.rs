@@ -71,6 +71,12 @@ impl Feed {
 pub enum Ended {
     /// The source has no more, or went away.
     Source,
+    /// The television left the mux: its tuner is tuned to another, or to nothing.
+    TvMoved,
+    /// The television took its tuner back.
+    TvTook,
+    /// Something more important took the tuner.
+    Taken,
     /// The box is going down.
     Shutdown,
 }

@@ -13,6 +13,8 @@ impl Priority {
     pub const LIVING_ROOM: Self = Self(100);
     /// A recording.
     pub const RECORDING: Self = Self(50);
+    /// Who watches by phone, and was allowed to take the tuner from others who do.
+    pub const ALLOWED: Self = Self(1);
     /// Who watches by phone.
     pub const VIEWER: Self = Self(0);
     /// A scan that somebody asked for.

@@ -90,6 +90,11 @@ impl Line {
         std::mem::take(&mut self.broken)
     }
 
+    /// What comes next does not follow what came last.
+    pub(super) fn expect_break(&mut self) {
+        self.broken = true;
+    }
+
     /// Damage since the line was first opened.
     pub(super) fn counts(&self) -> SourceCounts {
         self.before + self.input.as_ref().map(Input::counts).unwrap_or_default()

@@ -3,9 +3,8 @@
 //! Owns the pool of rings and every open mux. A [`Lease`] is the right to a service of a tuned mux: the mux stays
 //! open while one lives, and for a while after. Knows nothing of channels, people or HTTP.
 
-use std::fmt;
 use std::io;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 use heapless::Vec;
@@ -16,18 +15,27 @@ use crate::frontend::Frontend;
 use crate::guide::Epg;
 use crate::service::{Ended, Feed, READ_MAX};
 use crate::source::{Now, SourceUrl};
-use crate::ts::psi::Programme;
 
 pub mod arbiter;
+mod lease;
 mod line;
 pub mod mux;
 mod origin;
+mod probe;
+mod receiver;
+mod reception;
 pub mod services;
 
 pub use crate::service::Identity;
+use arbiter::{Owner, Priority};
+pub use lease::{Known, Lease, LeaseError};
 pub use mux::OpenMux;
 use mux::SyncNews;
 pub use origin::Origin;
+pub use probe::Probe;
+use probe::Probed;
+pub use receiver::Receiver;
+use receiver::Role;
 
 /// Which mux, by its place in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -39,66 +47,21 @@ impl MuxId {
     pub const fn index(self) -> usize {
         self.0 as usize
     }
+
+    /// That of the mux at `index`.
+    fn of(index: usize) -> Self {
+        Self(u16::try_from(index).unwrap_or(u16::MAX)) // there are at most `board::MUXES`, far fewer
+    }
 }
 
 /// A mux that could not be opened, or did not show all its services, is looked at again after this.
 const RETRY: Duration = Duration::from_secs(10);
 
+/// A mux of the air that was read is tuned to for its guide alone so seldom: it takes a tuner, and power.
+const SURVEY_AIR_EVERY: Duration = Duration::from_secs(12 * 3600);
+
 /// A mux that nobody watches stays open for its guide so long at most: schedules repeat within 30 s (TR 101 211 §4.4).
 const GUIDE_PATIENCE: Duration = Duration::from_secs(32);
-
-/// The right to one service of a tuned mux. Only [`Tuners::lease`] makes one; dropping it frees the tuner.
-pub struct Lease(Feed);
-
-impl Lease {
-    /// The service's ring, and with it the right.
-    #[must_use]
-    pub fn into_feed(self) -> Feed {
-        self.0
-    }
-}
-
-/// What a viewer's service is known to be before its mux shows it: what it was when it was seen last. A ring can be
-/// filled by it from the first packet on, instead of after PAT and PMT have come again.
-#[derive(Debug)]
-pub struct Known {
-    /// `service_id`.
-    pub service: u16,
-    /// The programme as it was; `None` when it was not kept.
-    pub programme: Option<Box<Programme>>,
-    /// What the ring says of itself.
-    pub identity: Identity,
-}
-
-/// Why there is no lease.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LeaseError {
-    /// Every ring is watched.
-    RingsFull(usize),
-    /// Every input is in use by other viewers.
-    InputsFull(usize),
-    /// The source cannot be opened; the text says why.
-    Source(String),
-    /// The source is open and silent.
-    Silent,
-    /// The mux is there and carries no such service.
-    NoService(u16),
-    /// The box is going down.
-    Shutdown,
-}
-
-impl fmt::Display for LeaseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::RingsFull(n) => write!(f, "all {n} rings are watched"),
-            Self::InputsFull(n) => write!(f, "all {n} inputs are in use for other channels"),
-            Self::Source(why) => write!(f, "the source cannot be opened: {why}"),
-            Self::Silent => f.write_str("the source is silent"),
-            Self::NoService(id) => write!(f, "service {id} does not show up in its mux"),
-            Self::Shutdown => f.write_str("the box is going down"),
-        }
-    }
-}
 
 /// One mux.
 pub struct Mux {
@@ -109,13 +72,25 @@ pub struct Mux {
     pub error: Option<String>,
     /// When it is to be looked at again.
     survey_at: Duration,
-    /// Somebody waits for it.
-    wanted_until: Duration,
+    /// Somebody waits for it until then, and how much that weighs.
+    wanted: Option<(Duration, Priority)>,
+    /// Somebody reads its tables.
+    probe: Option<Probed>,
+    /// It had no signal, and is not tried again before this.
+    refused_until: Duration,
 }
 
 impl Mux {
     fn new(origin: Origin) -> Self {
-        Self { origin, open: None, error: None, survey_at: Duration::ZERO, wanted_until: Duration::ZERO }
+        Self {
+            origin,
+            open: None,
+            error: None,
+            survey_at: Duration::ZERO,
+            wanted: None,
+            probe: None,
+            refused_until: Duration::ZERO,
+        }
     }
 
     /// The mux, while it is open.
@@ -123,13 +98,29 @@ impl Mux {
     pub fn open(&self) -> Option<&OpenMux> {
         self.open.as_deref()
     }
+
+    /// Services somebody watches.
+    fn watched(&self) -> usize {
+        self.open().map_or(0, OpenMux::watched)
+    }
+
+    /// The most important of those who watch it, wait for it or read its tables.
+    fn wish(&self) -> Option<Priority> {
+        let watched = self.open().and_then(OpenMux::wish);
+        let wanted = self.wanted.map(|(_, wish)| wish);
+        watched.max(wanted).max(self.probe.map(|probe| probe.wish))
+    }
 }
 
 /// All muxes and all rings.
 pub struct Tuners {
     muxes: Vec<Mux, { board::MUXES }>,
-    /// The frontends of the configuration, in its order.
-    receivers: Vec<Frontend, { board::INPUTS }>,
+    /// The tuners of the configuration, in its order.
+    receivers: Vec<Receiver, { board::INPUTS }>,
+    /// For each receiver, who waits for its helper's line.
+    listening: [Option<Waker>; board::INPUTS],
+    /// When helpers were asked last whether they are stuck.
+    polled: Duration,
     rings: Vec<Feed, { board::RINGS }>,
     staging: Box<[u8]>,
     /// Tasks that wait for a mux to show its services.
@@ -147,16 +138,24 @@ impl Tuners {
             let _room = rings.push(Feed::new(board::RING_BYTES)?);
         }
         let (mut muxes, mut receivers) = (Vec::new(), Vec::new());
+        let owner = Owner::named(board::TUNER_OWNER).unwrap_or(Owner::Ui);
         for source in sources.into_iter().take(board::SOURCES) {
-            // Neither has more room than there are sources.
             match source {
-                SourceUrl::Dvb(device) => _ = receivers.push(Frontend::new(device)),
+                SourceUrl::Dvb(device) => {
+                    let receiver = Receiver::new(Frontend::new(device), owner);
+                    if let Err(left_out) = receivers.push(receiver) {
+                        let (most, device) = (board::INPUTS, left_out.device());
+                        log::warn!("this board has room for {most} tuners: dvb:{device} is left out");
+                    }
+                }
                 line => _ = muxes.push(Mux::new(Origin::Line(line))),
             }
         }
         Ok(Self {
             muxes,
             receivers,
+            listening: [const { None }; board::INPUTS],
+            polled: Duration::ZERO,
             rings,
             staging: vec![0; READ_MAX].into(),
             waiting: Vec::new(),
@@ -202,31 +201,13 @@ impl Tuners {
     /// Something has to be drained at each tick.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        self.muxes.iter().any(|m| m.open.is_some())
+        let probed = |m: &Mux| m.open.is_some() || m.probe.is_some();
+        self.muxes.iter().any(probed) || self.receivers.iter().any(Receiver::is_busy)
     }
 
     /// The next mux whose tables said something new, once.
     pub fn take_changed(&mut self) -> Option<MuxId> {
         self.changed.pop()
-    }
-
-    /// Polls for a lease: ready when the mux is open and shows the service, or when that cannot be.
-    pub fn poll_lease(
-        &mut self,
-        cx: &mut Context<'_>,
-        id: MuxId,
-        known: &Known,
-        now: Duration,
-    ) -> Poll<Result<Lease, LeaseError>> {
-        match self.try_lease(id, known, now) {
-            Some(result) => Poll::Ready(result),
-            None => {
-                if self.waiting.push(cx.waker().clone()).is_err() {
-                    cx.waker().wake_by_ref(); // more wait than requests can be: ask again
-                }
-                Poll::Pending
-            }
-        }
     }
 
     /// Ends all streams, for good.
@@ -237,13 +218,21 @@ impl Tuners {
                 open.end(Ended::Shutdown);
             }
         }
+        self.receivers.clear(); // their helpers end with them, and close what they have open
         self.wake_all();
     }
 
     /// Drains every open mux, and opens and closes muxes as they are wanted. What they tell of events goes to `epg`.
     pub fn tick(&mut self, now: Now, tick: Duration, epg: &mut Epg) {
         epg.begin_tick();
+        if now.boot >= self.polled + Duration::from_secs(1) {
+            self.polled = now.boot;
+            self.poll_frontends(now.boot);
+        }
+        self.notice_leave(now.boot);
+        self.keep_probes(now.boot);
         for i in 0..self.muxes.len() {
+            self.muxes[i].wanted.take_if(|(until, _)| now.boot >= *until);
             let Some(open) = &mut self.muxes[i].open else { continue };
             let silent = open.is_silent();
             match open.drain(now, tick, &mut self.staging, epg) {
@@ -270,10 +259,15 @@ impl Tuners {
 
     /// Opens muxes that were not looked at for long, while inputs are free. Cheap when there is nothing to do.
     pub fn survey(&mut self, now: Duration) {
+        self.poll_frontends(now);
         for i in 0..self.muxes.len() {
             let mux = &self.muxes[i];
-            if mux.open.is_none() && now >= mux.survey_at && self.open_count() < board::INPUTS {
-                let _error_is_kept = self.open(i, now);
+            if mux.open.is_some() || now < mux.survey_at || self.open_count() >= board::INPUTS {
+                continue;
+            }
+            match mux.origin {
+                Origin::Line(_) => _ = self.open_line(i, now), // the error is kept
+                Origin::Air(_) => self.survey_air(i, now),
             }
         }
     }
@@ -290,7 +284,9 @@ impl Tuners {
     /// When [`Tuners::survey`] has something to do, while no mux is open.
     #[must_use]
     pub fn next_survey(&self) -> Option<Duration> {
-        self.muxes.iter().map(|m| m.survey_at).min()
+        let due = |(id, mux): (MuxId, &Mux)| self.can_survey(id).then_some(mux.survey_at);
+        let again = self.receivers.iter().filter_map(Receiver::again_at);
+        self.muxes().filter_map(due).chain(again).min()
     }
 
     /// Bytes that all watched rings and all unwatched ones got: their heads. For rates.
@@ -298,55 +294,7 @@ impl Tuners {
         self.rings.iter().map(|feed| feed.ring().borrow().head())
     }
 
-    fn try_lease(&mut self, id: MuxId, known: &Known, now: Duration) -> Option<Result<Lease, LeaseError>> {
-        let i = id.index();
-        if self.shutdown || i >= self.muxes.len() {
-            return Some(Err(LeaseError::Shutdown));
-        }
-        if let Err(why) = self.open_for_viewer(i, now) {
-            return Some(Err(why));
-        }
-        let open = self.muxes[i].open.as_ref()?;
-        if open.is_silent() {
-            return Some(Err(LeaseError::Silent));
-        }
-        let late = open.age(now) >= Duration::from_millis(board::SCAN_TIMEOUT_MS);
-        if open.services.find(known.service).is_none() && (open.services.has_programmes() || late) {
-            return Some(Err(LeaseError::NoService(known.service)));
-        }
-        if let Some(feed) = open.running(known.service) {
-            // What is remembered is believed only once the mux is seen to send.
-            return open.has_sent().then(|| Ok(Lease(feed.clone())));
-        }
-        if !open.can_attach(known) {
-            return late.then_some(Err(LeaseError::NoService(known.service)));
-        }
-        let Some(feed) = self.free_ring() else {
-            return Some(Err(LeaseError::RingsFull(self.rings.len())));
-        };
-        let open = self.muxes[i].open.as_mut()?;
-        open.attach(feed.clone(), known, now);
-        open.has_sent().then_some(Ok(Lease(feed)))
-    }
-
-    /// Opens mux `i` where it is not, if need be in place of one that nobody watches.
-    fn open_for_viewer(&mut self, i: usize, now: Duration) -> Result<(), LeaseError> {
-        self.muxes[i].wanted_until = now + Duration::from_millis(board::SCAN_TIMEOUT_MS);
-        if self.muxes[i].open.is_some() {
-            return Ok(());
-        }
-        if self.open_count() >= board::INPUTS {
-            let unwatched =
-                |m: &Mux| m.open.as_ref().is_some_and(|o| o.watched() == 0) && now >= m.wanted_until;
-            let Some(victim) = self.muxes.iter().position(unwatched) else {
-                return Err(LeaseError::InputsFull(board::INPUTS));
-            };
-            self.close(victim, now, None);
-        }
-        self.open(i, now).map_err(LeaseError::Source)
-    }
-
-    fn open(&mut self, i: usize, now: Duration) -> Result<(), String> {
+    fn open_line(&mut self, i: usize, now: Duration) -> Result<(), String> {
         let mux = &mut self.muxes[i];
         let Origin::Line(url) = &mux.origin else { return Err("no tuner is free".into()) };
         match OpenMux::open(url, now) {
@@ -382,30 +330,35 @@ impl Tuners {
         }
         open.cool_down();
         let error = open.is_silent().then(|| LeaseError::Silent.to_string());
-        let wanted = open.outlets() > 0 || now < self.muxes[i].wanted_until;
+        let waits = self.muxes[i].wanted.is_some() || self.muxes[i].probe.is_some();
+        let wanted = waits || self.muxes[i].open.as_ref().is_some_and(|open| open.outlets() > 0);
         let read = !self.changed.iter().any(|id| id.index() == i); // what it showed last was taken over
         if done && read && !wanted {
             self.close(i, now, error);
         }
     }
 
+    /// Closes mux `i`, and its tuner where the box had that tuned.
     fn close(&mut self, i: usize, now: Duration, error: Option<String>) {
+        let is_passenger = self.receivers.iter().any(|r| r.role == Role::Passenger(MuxId::of(i)));
         let mux = &mut self.muxes[i];
         let complete = mux.open.take().is_some_and(|open| open.services.is_complete());
         let again = match mux.origin {
             // A file does not change, and opening it reads much of it.
             Origin::Line(SourceUrl::File(_)) => Duration::MAX,
+            Origin::Air(_) if !is_passenger && complete => SURVEY_AIR_EVERY,
             _ => Duration::from_millis(board::SURVEY_EVERY_MS),
         };
         mux.error = error.or_else(|| mux.error.take()); // that of before, too, where it was not seen to work since
-        let wait = if complete && mux.error.is_none() { again } else { RETRY };
-        mux.survey_at = now.saturating_add(wait);
+        let done = complete && mux.error.is_none() || matches!(mux.origin, Origin::Air(_));
+        mux.survey_at = now.saturating_add(if done { again } else { RETRY });
+        self.release(MuxId::of(i), now);
         self.note_change(i);
     }
 
     /// Another mux is to be looked at, and has no input: channels come before their guide.
     fn others_wait(&self, now: Duration) -> bool {
-        let waits = |m: &Mux| m.open.is_none() && now >= m.survey_at;
+        let waits = |m: &Mux| m.open.is_none() && now >= m.survey_at && matches!(m.origin, Origin::Line(_));
         self.open_count() >= board::INPUTS && self.muxes.iter().any(waits)
     }
 
@@ -413,24 +366,8 @@ impl Tuners {
         self.muxes.iter().filter(|m| m.open.is_some()).count()
     }
 
-    /// A ring that nobody uses; else one that is only warm; else the one that lingers longest.
-    fn free_ring(&mut self) -> Option<Feed> {
-        if let Some(feed) = self.rings.iter().find(|feed| feed.watchers() == 0) {
-            return Some(feed.clone());
-        }
-        let muxes = || self.muxes.iter().enumerate();
-        let warm = |(i, m): (usize, &Mux)| Some((i, m.open.as_ref()?.warm()?));
-        let idle =
-            |(i, m): (usize, &Mux)| m.open.as_ref().and_then(|o| o.idlest()).map(|(f, since)| (i, f, since));
-        let lingering =
-            || muxes().filter_map(idle).min_by_key(|(.., since)| *since).map(|(i, feed, _)| (i, feed));
-        let (i, feed) = muxes().find_map(warm).or_else(lingering)?;
-        self.muxes[i].open.as_mut()?.detach(&feed);
-        Some(feed)
-    }
-
     fn note_change(&mut self, i: usize) {
-        let Ok(id) = u16::try_from(i).map(MuxId) else { return };
+        let id = MuxId::of(i);
         if !self.changed.contains(&id) {
             let _room = self.changed.push(id);
         }

@@ -5,8 +5,10 @@ use std::time::Duration;
 use heapless::Vec;
 
 use super::Known;
+use super::arbiter::Priority;
 use super::line::Line;
 use super::services::{Change, Service, Services};
+use crate::delivery::Device;
 use crate::demux;
 use crate::demux::{Demux, DemuxCounts};
 use crate::guide::Epg;
@@ -38,6 +40,8 @@ struct Outlet {
     idle_since: Option<Duration>,
     /// It was never watched: it runs so that a zap to it finds a picture.
     warm: bool,
+    /// The most important of those who came to watch since nobody did.
+    wish: Priority,
 }
 
 /// Owns the way from the source to the rings.
@@ -113,6 +117,16 @@ impl OpenMux {
         })
     }
 
+    /// The mux that a tuner has, by the demultiplexer behind it.
+    pub(super) fn open_air(device: &Device, _now: Duration) -> Result<Self, SourceError> {
+        Err(SourceError::NoMux(device.to_string()))
+    }
+
+    /// What comes next does not follow what came last.
+    pub(super) fn expect_break(&mut self) {
+        self.line.expect_break();
+    }
+
     /// The ring that already carries the service.
     pub(super) fn running(&self, service: u16) -> Option<&Feed> {
         self.outlets.iter().find(|o| o.service == service).map(|o| &o.feed)
@@ -135,10 +149,24 @@ impl OpenMux {
             identity: known.identity.clone(),
             idle_since: None,
             warm: false,
+            wish: Priority::SURVEY,
         };
         outlet.feed.ring().borrow_mut().assign(programme, &self.identity(&outlet), now);
         let _room = self.outlets.push(outlet);
         self.route();
+    }
+
+    /// Somebody watches the service, who weighs so much.
+    pub(super) fn weigh(&mut self, service: u16, wish: Priority) {
+        if let Some(outlet) = self.outlets.iter_mut().find(|o| o.service == service) {
+            let idle = outlet.warm || outlet.idle_since.is_some();
+            outlet.wish = if idle { wish } else { outlet.wish.max(wish) };
+        }
+    }
+
+    /// The most important of those who watch.
+    pub(super) fn wish(&self) -> Option<Priority> {
+        self.outlets.iter().filter(|o| watchers(&o.feed) > 0).map(|o| o.wish).max()
     }
 
     /// Feeds `feed` with a service that nobody asked for, the nearest in the mux to one that is watched.

@@ -3,6 +3,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::*;
 use crate::ts::PACKET;
+use crate::ts::psi::Programme;
 use crate::ts::service_info::{Name, ServiceKind};
 
 /// Tuners on the demo mux, driven by a clock of their own.
@@ -41,7 +42,13 @@ impl Stage {
     }
 
     fn poll(&mut self, known: &Known) -> Poll<Result<Lease, LeaseError>> {
-        self.tuners.poll_lease(&mut Context::from_waker(Waker::noop()), MUX, known, self.now)
+        self.tuners.poll_lease(
+            &mut Context::from_waker(Waker::noop()),
+            MUX,
+            known,
+            Priority::VIEWER,
+            self.now,
+        )
     }
 
     /// Leases within a few ticks.

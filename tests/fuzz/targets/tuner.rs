@@ -14,6 +14,7 @@ use stbcast::source::{Now, SourceUrl};
 use stbcast::text::Unmarked;
 use stbcast::ts::service_info::{Name, ServiceKind};
 use stbcast::ts::{PACKET, Packet, Pid};
+use stbcast::tuner::arbiter::Priority;
 use stbcast::tuner::{Identity, Known, Tuners};
 use stbcast_fuzz::{Input, section};
 
@@ -57,7 +58,7 @@ fn run(mut input: Input<'_>, socket: &UdpSocket, url: &SourceUrl) {
             1 => {
                 let known = known(u16::from(input.byte() & 3));
                 let mut cx = Context::from_waker(Waker::noop());
-                if let Poll::Ready(Ok(lease)) = tuners.poll_lease(&mut cx, id, &known, boot) {
+                if let Poll::Ready(Ok(lease)) = tuners.poll_lease(&mut cx, id, &known, Priority::VIEWER, boot) {
                     feeds.push(lease.into_feed());
                 }
                 tuners.warm_up(boot);
