@@ -1,7 +1,7 @@
 //! System calls that need `unsafe`, behind safe functions. The only place in the crate that may say it.
 //!
-//! Owns memory mappings, batched datagrams, the socket options no crate wraps, what the kernel says of addresses and
-//! links, its clock and randomness. Knows nothing of transport streams.
+//! Owns memory mappings, batched datagrams, tuners and demultiplexers as the kernel has them, the socket options no
+//! crate wraps, what the kernel says of addresses and links, its clock and randomness. Knows nothing of transport streams.
 
 #![allow(unsafe_code)]
 
@@ -9,6 +9,7 @@
 pub mod burst;
 pub mod clock;
 pub mod datagram;
+pub mod dvb;
 pub mod machine;
 pub mod mirror;
 pub mod netlink;

@@ -1,0 +1,3 @@
+//! Linux DVB: what the kernel's frontends and demultiplexers are asked by ioctl.
+
+pub mod demux;
