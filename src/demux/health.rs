@@ -49,6 +49,16 @@ impl Health {
         }
     }
 
+    /// The PIDs of which `left` is true are begun anew when they come again.
+    pub(super) fn forget(&mut self, left: impl Fn(Pid) -> bool) {
+        for (value, counter) in (0..).zip(self.counters.iter_mut()) {
+            if *counter != NONE && left(Pid::new(value)) {
+                *counter = NONE;
+            }
+        }
+        self.clocks.retain(|(pid, _)| !left(*pid));
+    }
+
     fn see_pcr(&mut self, packet: Packet<'_>, pcr: Ticks27M, counts: &mut DemuxCounts) {
         match self.clocks.iter_mut().find(|(pid, _)| *pid == packet.pid()) {
             Some((_, before)) => {

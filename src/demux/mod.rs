@@ -86,25 +86,46 @@ impl Demux {
         slot: &'a [u8; PACKET],
         found: impl FnMut(Pid, Section<'_>),
     ) -> Option<(Packet<'a>, Mask)> {
-        self.counts.packets += 1;
-        let packet = match Packet::new(slot) {
-            Ok(packet) => packet,
-            Err(why) => {
-                let count = match why {
-                    PacketError::NoSync => &mut self.counts.no_sync,
-                    PacketError::TransportError => &mut self.counts.transport_errors,
-                    PacketError::AdaptationField => &mut self.counts.malformed,
-                };
-                *count += 1;
-                return None;
-            }
-        };
+        let packet = self.sound(slot)?;
         self.health.see(packet, &mut self.counts);
         let mask = self.routes[packet.pid().index()];
         if mask & TABLES != 0 {
             self.filter(packet, found);
         }
         Some((packet, mask & !TABLES)).filter(|(_, mask)| *mask != 0)
+    }
+
+    /// Takes one slot that came for ring `ring` alone, and gives its packet where the ring wants it. One that several
+    /// rings want comes once for each: the first judges it.
+    pub fn take<'a>(&mut self, slot: &'a [u8; PACKET], ring: usize) -> Option<Packet<'a>> {
+        let packet = self.sound(slot)?;
+        let wanted = self.routes[packet.pid().index()] & !TABLES;
+        if wanted.trailing_zeros() as usize == ring {
+            self.health.see(packet, &mut self.counts);
+        }
+        (wanted >> ring.min(RINGS) & 1 != 0).then_some(packet)
+    }
+
+    /// What comes next does not follow what came last on the PIDs that no ring wants.
+    pub fn forget_unwanted(&mut self) {
+        let routes = &self.routes;
+        self.health.forget(|pid| routes[pid.index()] & !TABLES == 0);
+    }
+
+    /// The packet in a slot. What is none is counted.
+    fn sound<'a>(&mut self, slot: &'a [u8; PACKET]) -> Option<Packet<'a>> {
+        self.counts.packets += 1;
+        let why = match Packet::new(slot) {
+            Ok(packet) => return Some(packet),
+            Err(why) => why,
+        };
+        let count = match why {
+            PacketError::NoSync => &mut self.counts.no_sync,
+            PacketError::TransportError => &mut self.counts.transport_errors,
+            PacketError::AdaptationField => &mut self.counts.malformed,
+        };
+        *count += 1;
+        None
     }
 
     /// Slots without a sync byte.

@@ -1,4 +1,4 @@
-//! Where a mux comes from: multicast, plain or in RTP, and files.
+//! Where a mux comes from: multicast, plain or in RTP, tuners, and files.
 //!
 //! Owns reading a mux into a buffer the caller brings, at the pace of the stream. Knows nothing of services, rings
 //! or viewers.
@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub mod dvb;
 pub mod file;
 mod reorder;
 mod rtp;
@@ -21,6 +22,8 @@ pub enum Input {
     Udp(udp::UdpInput),
     /// A recording, played at its own pace.
     File(Box<file::FileInput>),
+    /// What a tuner has.
+    Dvb(Box<dvb::DvbInput>),
 }
 
 /// What one read is told of the world.
@@ -51,6 +54,8 @@ pub struct SourceCounts {
     pub foreign_datagrams: u64,
     /// Times the RTP sender or its sequence numbers changed.
     pub restarts: u64,
+    /// Times a buffer of the kernel's demultiplexer was full and was emptied.
+    pub overflows: u64,
 }
 
 impl std::ops::Add for SourceCounts {
@@ -66,6 +71,7 @@ impl std::ops::Add for SourceCounts {
             late: self.late + other.late,
             foreign_datagrams: self.foreign_datagrams + other.foreign_datagrams,
             restarts: self.restarts + other.restarts,
+            overflows: self.overflows + other.overflows,
         }
     }
 }
@@ -91,12 +97,17 @@ pub enum SourceError {
     Silent(Duration),
     /// It names a tuner, which receives many muxes.
     NoMux(String),
+    /// The demultiplexer cannot be opened, or has no filter left.
+    Demux(PathBuf, std::io::Error),
+    /// The tuner was unplugged, or its driver left.
+    Gone,
 }
 
 impl std::fmt::Display for SourceError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::File(path, why) => write!(f, "{}: {why}", path.display()),
+            Self::File(path, why) | Self::Demux(path, why) => write!(f, "{}: {why}", path.display()),
+            Self::Gone => f.write_str("the tuner is gone"),
             Self::NoTransportStream(path) => write!(f, "{}: not a transport stream", path.display()),
             Self::NoClock(path) => {
                 write!(f, "{}: no programme clock reference to pace it by", path.display())
@@ -130,6 +141,7 @@ impl Input {
         match self {
             Self::Udp(input) => input.read(now.boot, buffer),
             Self::File(input) => input.read(now, buffer),
+            Self::Dvb(input) => input.read(buffer),
         }
     }
 
@@ -139,6 +151,7 @@ impl Input {
         match self {
             Self::Udp(input) => input.counts(),
             Self::File(input) => input.counts(),
+            Self::Dvb(input) => input.counts(),
         }
     }
 }
