@@ -16,7 +16,7 @@
 //!
 //! | module | owns | must not know |
 //! |---|---|---|
-//! | [`source`] | reading a mux at its pace: UDP, files | services, rings, viewers |
+//! | [`source`] | reading a mux at its pace: UDP, the filters behind a tuner, files | services, rings, viewers |
 //! | [`demux`] | routes by PID, section filters | rings, what tables mean |
 //! | [`service`] | one service's ring: its PSI/SI, its places to start | sources, readers |
 //! | [`pump`] | viewers' sockets and positions | HTTP, rights, tuners |
@@ -26,7 +26,7 @@
 //! | [`access`] | the box's keys, who was let in, tokens, every check of a right | HTTP, streams |
 //! | [`channel`] | the channel table | who asks |
 //! | [`import`] | programme lists of other systems, as entries | the channel table, files |
-//! | [`tuner`] | open muxes, the pool of rings, leases | channels, people |
+//! | [`tuner`] | open muxes, who gets which receiver, the pool of rings, leases | channels, people |
 //! | [`guide`] | events and bouquets in fixed memory, what was read of their tables | muxes, channels, who asks |
 //! | [`frontend`] | the process that drives a tuner, how long a lock may take | muxes, services, who wants what |
 //! | [`delivery`] | how a mux is sent, which tuner of this machine: values and text | devices, tables |

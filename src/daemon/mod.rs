@@ -20,6 +20,7 @@ mod pair;
 mod providers;
 mod questions;
 mod ready;
+mod receivers;
 mod reception;
 mod start;
 mod user;

@@ -20,7 +20,7 @@ use super::desk::Desk;
 use super::exit::{Exit, Failure};
 use super::user::{self, Becoming};
 use super::watchdog::Watchdog;
-use super::{check, events, imports, machine, main_loop, names, providers};
+use super::{check, events, imports, machine, main_loop, names, providers, receivers};
 use crate::access::{self, Access, ClockSource, KeyError};
 use crate::api::{self, BOX_NAME, SetTopBox};
 use crate::channel::ChannelTable;
@@ -87,6 +87,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     serve_local(&stb.reactor, &executor, (local_listener, groups), Rc::new(desk));
     let tending = Rc::clone(&stb);
     executor.spawn(async move { report("pairing", tending.pairing.tend()).await }).detach();
+    receivers::attend(&stb, &executor);
     let watchdog = Watchdog::open(board::WATCHDOG);
     if let Some(becoming) = becoming {
         becoming.become_it(&state)?;

@@ -10,6 +10,9 @@ use crate::board;
 use crate::service::{Feed, Identity};
 use crate::ts::psi::Programme;
 
+/// Who waits for a tuner and does not ask again within this has left.
+const WANTED: Duration = Duration::from_secs(2);
+
 /// The right to one service of a tuned mux. Only [`Tuners::poll_lease`] makes one; dropping it frees the tuner.
 pub struct Lease(Feed);
 
@@ -83,7 +86,12 @@ impl Tuners {
         now: Duration,
     ) -> Poll<Result<Lease, LeaseError>> {
         match self.try_lease(id, known, wish, now) {
-            Some(result) => Poll::Ready(result),
+            Some(result) => {
+                if let Some(mux) = self.muxes.get_mut(id.index()).filter(|_| result.is_ok()) {
+                    mux.wanted = None; // others who wait say so again at the next tick
+                }
+                Poll::Ready(result)
+            }
             None => {
                 if self.waiting.push(cx.waker().clone()).is_err() {
                     cx.waker().wake_by_ref(); // more wait than requests can be: ask again
@@ -137,8 +145,13 @@ impl Tuners {
     /// Opens mux `i` where it is not, if need be in place of one that nobody watches; has it tuned where it comes
     /// from a tuner.
     pub(super) fn open_for(&mut self, i: usize, wish: Priority, now: Duration) -> Result<(), LeaseError> {
-        let until = now + Duration::from_millis(board::SCAN_TIMEOUT_MS);
         let mux = &mut self.muxes[i];
+        let wait = match mux.origin {
+            Origin::Line(_) => Duration::from_millis(board::SCAN_TIMEOUT_MS),
+            // Who waits asks at each tick; a tuner is not to be kept for who has left.
+            Origin::Air(_) => WANTED,
+        };
+        let until = now + wait;
         mux.wanted = Some((until, mux.wanted.map_or(wish, |(_, other)| other.max(wish))));
         if mux.open.is_some() {
             return Ok(());

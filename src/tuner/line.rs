@@ -6,6 +6,8 @@
 use std::time::Duration;
 
 use crate::board;
+use crate::delivery::Device;
+use crate::source::dvb::DvbInput;
 use crate::source::{Input, Now, SourceCounts, SourceError, SourceUrl};
 
 /// Without a packet for so long, a line is silent.
@@ -32,15 +34,33 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn open(url: &SourceUrl, now: Duration) -> Result<Self, SourceError> {
-        Ok(Self {
-            input: Some(Input::open(url, board::INPUT_BUFFER_BYTES)?),
-            url: url.clone(),
+        Ok(Self::new(url.clone(), Input::open(url, board::INPUT_BUFFER_BYTES)?, now))
+    }
+
+    /// What the tuner of `device` has.
+    pub(super) fn open_air(device: &Device, now: Duration) -> Result<Self, SourceError> {
+        let input = DvbInput::open(device, board::INPUT_BUFFER_BYTES, board::HARDWARE_FILTERS)?;
+        Ok(Self::new(SourceUrl::Dvb(device.clone()), Input::Dvb(Box::new(input)), now))
+    }
+
+    fn new(url: SourceUrl, input: Input, now: Duration) -> Self {
+        Self {
+            url,
+            input: Some(input),
             before: SourceCounts::default(),
             last_packet: now,
             reopen: REOPEN,
             silent: false,
             broken: false,
-        })
+        }
+    }
+
+    /// The filters of a tuner's demultiplexer, where it has one for each service.
+    pub(super) fn filters(&mut self) -> Option<&mut DvbInput> {
+        match &mut self.input {
+            Some(Input::Dvb(input)) if !input.is_whole() => Some(input),
+            _ => None,
+        }
     }
 
     /// Reads what is due into `buffer`.
@@ -68,8 +88,9 @@ impl Line {
         if silence >= SILENCE_MAX {
             return Err(SourceError::Silent(SILENCE_MAX));
         }
-        // A file goes on by itself, as slowly as it is to be played.
-        if silence >= self.reopen && (self.input.is_none() || !matches!(self.url, SourceUrl::File(_))) {
+        // A file goes on by itself, as slowly as it is to be played; filters, when the tuner has its signal again.
+        let stays = self.input.is_some() && matches!(self.url, SourceUrl::File(_) | SourceUrl::Dvb(_));
+        if silence >= self.reopen && !stays {
             self.reopen(now);
         }
         Ok(())
@@ -87,6 +108,9 @@ impl Line {
 
     /// What comes next does not follow what came last: there was silence, or the input is another. Said once.
     pub(super) fn take_break(&mut self) -> bool {
+        if let Some(Input::Dvb(input)) = &mut self.input {
+            self.broken |= input.take_break();
+        }
         std::mem::take(&mut self.broken)
     }
 

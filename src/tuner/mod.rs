@@ -14,7 +14,7 @@ use crate::delivery::Tuning;
 use crate::frontend::Frontend;
 use crate::guide::Epg;
 use crate::service::{Ended, Feed, READ_MAX};
-use crate::source::{Now, SourceUrl};
+use crate::source::{Now, SourceError, SourceUrl};
 
 pub mod arbiter;
 mod lease;
@@ -35,7 +35,6 @@ pub use origin::Origin;
 pub use probe::Probe;
 use probe::Probed;
 pub use receiver::Receiver;
-use receiver::Role;
 
 /// Which mux, by its place in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -233,9 +232,14 @@ impl Tuners {
         self.keep_probes(now.boot);
         for i in 0..self.muxes.len() {
             self.muxes[i].wanted.take_if(|(until, _)| now.boot >= *until);
+            let is_passenger = self.is_passenger(i);
             let Some(open) = &mut self.muxes[i].open else { continue };
             let silent = open.is_silent();
             match open.drain(now, tick, &mut self.staging, epg) {
+                Ok(progress) if progress.moved && is_passenger => {
+                    self.notice_move(i, now.boot);
+                    continue;
+                }
                 Ok(progress) => {
                     let is_silent = open.is_silent();
                     let sync = open.sync_news(now.boot);
@@ -249,7 +253,10 @@ impl Tuners {
                 Err(why) => {
                     open.end(Ended::Source);
                     log::warn!("{}: {why}", self.muxes[i].origin);
-                    self.close(i, now.boot, Some(why.to_string()));
+                    match why {
+                        SourceError::Gone => self.lose_receiver(i, now.boot),
+                        why => self.close(i, now.boot, Some(why.to_string())),
+                    }
                 }
             }
             self.close_unwanted(i, now.boot, epg);
@@ -340,7 +347,7 @@ impl Tuners {
 
     /// Closes mux `i`, and its tuner where the box had that tuned.
     fn close(&mut self, i: usize, now: Duration, error: Option<String>) {
-        let is_passenger = self.receivers.iter().any(|r| r.role == Role::Passenger(MuxId::of(i)));
+        let is_passenger = self.is_passenger(i);
         let mux = &mut self.muxes[i];
         let complete = mux.open.take().is_some_and(|open| open.services.is_complete());
         let again = match mux.origin {
@@ -395,5 +402,7 @@ impl Tuners {
     }
 }
 
+#[cfg(test)]
+mod sample;
 #[cfg(test)]
 mod tests;

@@ -7,19 +7,19 @@ use heapless::Vec;
 use super::Known;
 use super::arbiter::Priority;
 use super::line::Line;
-use super::services::{Change, Service, Services};
+use super::services::{Service, Services};
 use crate::delivery::Device;
 use crate::demux;
 use crate::demux::{Demux, DemuxCounts};
 use crate::guide::Epg;
-use crate::service::{Ended, Feed, Identity, READ_MAX};
-use crate::source::{Now, SourceCounts, SourceError, SourceUrl};
-use crate::ts::bouquet::BAT;
-use crate::ts::event::EIT_PF_ACTUAL;
+use crate::service::{Ended, Feed, Identity};
+use crate::source::dvb::ServiceTap;
+use crate::source::{SourceCounts, SourceError, SourceUrl};
+use crate::ts::Pid;
 use crate::ts::psi::{Kind, Programme};
-use crate::ts::section::{Section, section_length};
 use crate::ts::service_info::{Name, ServiceKind, ServiceTriple};
-use crate::ts::{PACKET, Pid};
+
+mod drain;
 
 /// Without a loss of sync for so long, a mux is in sync again.
 const CALM: Duration = Duration::from_secs(10);
@@ -42,6 +42,19 @@ struct Outlet {
     warm: bool,
     /// The most important of those who came to watch since nobody did.
     wish: Priority,
+    /// Its packets, where the demultiplexer of a tuner filters them.
+    tap: ServiceTap,
+}
+
+impl Outlet {
+    /// What the mux shows it to be, and until it does, what it was.
+    fn programme<'a>(&'a self, services: &'a Services) -> &'a Programme {
+        shown(services, self.service).unwrap_or(&self.remembered)
+    }
+}
+
+fn shown(services: &Services, service: u16) -> Option<&Programme> {
+    services.find(service).and_then(|s| s.programme.as_ref())
 }
 
 /// Owns the way from the source to the rings.
@@ -54,6 +67,8 @@ pub struct OpenMux {
     pub services: Box<Services>,
     outlets: Box<Vec<Outlet, { demux::RINGS }>>,
     opened: Duration,
+    /// Something came since.
+    heard: bool,
     /// When the PAT came last, or would have been missed first; and whether it is missed since.
     pat_at: Duration,
     pat_missed: bool,
@@ -79,47 +94,34 @@ pub(super) struct Progress {
     pub(super) changed: bool,
     /// Bytes read.
     pub(super) bytes: usize,
-}
-
-/// What sections of one read changed.
-struct News<'g> {
-    /// What is told of events and bouquets goes there.
-    epg: &'g mut Epg,
-    services: bool,
-    programmes: bool,
-    names: bool,
-    lists: bool,
-    /// A PAT came.
-    pat: bool,
-    /// When it is.
-    now: Duration,
-}
-
-impl<'g> News<'g> {
-    fn none(epg: &'g mut Epg, now: Duration) -> Self {
-        Self { epg, services: false, programmes: false, names: false, lists: false, pat: false, now }
-    }
+    /// Its tables are those of another mux now.
+    pub(super) moved: bool,
 }
 
 impl OpenMux {
     pub(super) fn open(url: &SourceUrl, now: Duration) -> Result<Self, SourceError> {
-        Ok(Self {
-            line: Line::open(url, now)?,
+        Line::open(url, now).map(|line| Self::new(line, now))
+    }
+
+    /// The mux that a tuner has, by the demultiplexer behind it.
+    pub(super) fn open_air(device: &Device, now: Duration) -> Result<Self, SourceError> {
+        Line::open_air(device, now).map(|line| Self::new(line, now))
+    }
+
+    fn new(line: Line, now: Duration) -> Self {
+        Self {
+            line,
             filters: Box::default(),
             services: Box::default(),
             outlets: Box::default(),
             opened: now,
+            heard: false,
             pat_at: now,
             pat_missed: false,
             pat_errors: 0,
             lost: 0,
             lost_at: None,
-        })
-    }
-
-    /// The mux that a tuner has, by the demultiplexer behind it.
-    pub(super) fn open_air(device: &Device, _now: Duration) -> Result<Self, SourceError> {
-        Err(SourceError::NoMux(device.to_string()))
+        }
     }
 
     /// What comes next does not follow what came last.
@@ -150,8 +152,11 @@ impl OpenMux {
             idle_since: None,
             warm: false,
             wish: Priority::SURVEY,
+            tap: ServiceTap::default(),
         };
         outlet.feed.ring().borrow_mut().assign(programme, &self.identity(&outlet), now);
+        let pids = elementary_pids(programme).count();
+        self.make_room(pids);
         let _room = self.outlets.push(outlet);
         self.route();
     }
@@ -172,6 +177,12 @@ impl OpenMux {
     /// Feeds `feed` with a service that nobody asked for, the nearest in the mux to one that is watched.
     pub(super) fn warm_up(&mut self, feed: Feed, now: Duration) {
         let Some(service) = self.nearest_cold().map(|i| self.services.all[i].id) else { return };
+        let pids = shown(&self.services, service).map_or(0, |p| elementary_pids(p).count());
+        let used: usize =
+            self.outlets.iter().map(|o| elementary_pids(o.programme(&self.services)).count()).sum();
+        if self.line.filters().is_some_and(|input| !input.has_room(used + pids)) {
+            return; // the filters are for who watches
+        }
         // All there is where the SDT says nothing of it.
         let identity = Identity {
             transport_stream_id: self.services.transport_stream_id,
@@ -212,9 +223,9 @@ impl OpenMux {
         }
     }
 
-    /// Some packet came since it was opened.
+    /// Some packet or section came since it was opened.
     pub(super) fn has_sent(&self) -> bool {
-        self.filters.counts().packets > 0
+        self.heard
     }
 
     /// Stops feeding `feed`, and gives back whether it was fed from here.
@@ -307,149 +318,50 @@ impl OpenMux {
         self.running(service)?.ring().borrow().is_scrambled()
     }
 
-    /// Reads what is due and brings it to the rings. `staging` holds one read.
-    pub(super) fn drain(
-        &mut self,
-        now: Now,
-        tick: Duration,
-        staging: &mut [u8],
-        epg: &mut Epg,
-    ) -> Result<Progress, SourceError> {
-        let mut progress = Progress { changed: self.services.tell_time(now.boot), bytes: 0 };
-        let broken = self.line.take_break();
-        let in_place = self.only_outlet().is_some();
-        for outlet in self.outlets.iter_mut() {
-            let mut ring = outlet.feed.ring().borrow_mut();
-            if broken {
-                ring.expect_break();
-            }
-            if in_place {
-                ring.begin_in_place(now.boot, tick);
-            } else {
-                ring.begin(now.boot);
-            }
-            drop(ring);
-            let idle = watchers(&outlet.feed) == 0;
-            outlet.warm &= idle;
-            outlet.idle_since = idle.then(|| outlet.idle_since.unwrap_or(now.boot));
-        }
-        let mut pat = false;
-        for _ in 0..READS {
-            let mut news = News::none(epg, now.boot);
-            let read = match self.only_outlet() {
-                Some(feed) => self.read_into(&feed, now, &mut news)?,
-                None => self.read_through(staging, now, &mut news)?,
-            };
-            progress.changed |= self.apply(&news, now.boot);
-            progress.bytes += read;
-            pat |= news.pat;
-            if read < READ_MAX / 2 {
-                break;
-            }
-        }
-        if progress.bytes > 0 {
-            self.expect_pat(now.boot, pat);
-        }
-        self.line.listen(now.boot, progress.bytes)?;
-        Ok(progress)
-    }
-
-    /// The ring of a mux of one service: it is read into without a copy. Not where a break is to be announced, which
-    /// goes between the packets.
-    fn only_outlet(&self) -> Option<Feed> {
-        let [outlet] = &self.outlets[..] else { return None };
-        let whole = self.services.all.len() == 1 && !outlet.feed.ring().borrow().expects_break();
-        whole.then(|| outlet.feed.clone())
-    }
-
-    /// Reads straight into a ring, where the packets stay.
-    fn read_into(&mut self, feed: &Feed, now: Now, news: &mut News<'_>) -> Result<usize, SourceError> {
-        let mut ring = feed.ring().borrow_mut();
-        let read = self.line.read(now, ring.room())?;
-        // Sections that are passed on cannot be written while the read is being settled: they wait in `passed`.
-        let mut passed: Vec<u8, READ_PASSED> = Vec::new();
-        let Self { filters, services, outlets, .. } = self;
-        ring.settle(read, now.boot, |slot| {
-            filters
-                .push(slot, |pid, section| {
-                    let due = sort(services, pid, section, news).filter(|of| of.includes(&outlets[0]));
-                    if due.is_some() && passed.len() + section.bytes().len() <= READ_PASSED {
-                        let _room = passed.extend_from_slice(section.bytes());
-                    }
-                })
-                .is_some()
-        });
-        let mut rest = &passed[..];
-        while let Some(length) = section_length(rest) {
-            let Some((bytes, later)) = rest.split_at_checked(length) else { break };
-            if let Some(section) = Section::new(bytes) {
-                ring.write_section(pid_of(section), section);
-            }
-            rest = later;
-        }
-        Ok(read)
-    }
-
-    /// Reads into `staging` and copies each packet to the rings that want it.
-    fn read_through(
-        &mut self,
-        staging: &mut [u8],
-        now: Now,
-        news: &mut News<'_>,
-    ) -> Result<usize, SourceError> {
-        let read = self.line.read(now, staging)?;
-        let Self { filters, services, outlets, .. } = self;
-        for slot in staging[..read].as_chunks::<PACKET>().0 {
-            let routed = filters.push(slot, |pid, section| {
-                if let Some(of) = sort(services, pid, section, news) {
-                    for outlet in outlets.iter().filter(|o| of.includes(o)) {
-                        outlet.feed.ring().borrow_mut().write_section(pid, section);
-                    }
-                }
-            });
-            let Some((packet, mut mask)) = routed else { continue };
-            while mask != 0 {
-                let ring = mask.trailing_zeros() as usize;
-                mask &= mask - 1;
-                if let Some(outlet) = outlets.get(ring) {
-                    outlet.feed.ring().borrow_mut().push(packet, now.boot);
-                }
-            }
-        }
-        Ok(read)
-    }
-
-    /// Follows what the tables say now.
-    fn apply(&mut self, news: &News<'_>, now: Duration) -> bool {
-        if news.services {
-            self.filters.watch_pmts(self.services.all.iter().map(|s| s.pmt_pid));
-        }
-        if news.programmes || news.names {
-            let mut rerouted = false;
-            for i in 0..self.outlets.len() {
-                let service = self.outlets[i].service;
-                let changed = self.services.take_changed(service) || news.names;
-                let identity = self.identity(&self.outlets[i]);
-                let programme = self.services.find(service).and_then(|s| s.programme.as_ref());
-                if let Some(programme) = programme.filter(|_| changed) {
-                    self.outlets[i].feed.ring().borrow_mut().update(programme, &identity, now);
-                    rerouted = true;
-                }
-            }
-            if rerouted {
-                self.route();
-            }
-        }
-        news.services || news.programmes || news.names || news.lists
-    }
-
+    /// Has the packets of each outlet's programme go to its ring.
     fn route(&mut self) {
         for ring in 0..self.outlets.capacity() {
-            let programme = self.outlets.get(ring).map(|o| {
-                let shown = self.services.find(o.service).and_then(|s| s.programme.as_ref());
-                shown.unwrap_or(&o.remembered)
-            });
+            let programme = self.outlets.get(ring).map(|o| o.programme(&self.services));
             self.filters.route(ring, programme.into_iter().flat_map(elementary_pids));
+        }
+        let Some(input) = self.line.filters() else { return };
+        self.filters.forget_unwanted();
+        let services = &self.services;
+        let pids = self.outlets.iter().map(|o| elementary_pids(o.programme(services)).count()).sum();
+        let fits = input.has_room(pids);
+        let follow = |o: &mut Outlet| {
+            let Outlet { tap, remembered, service, .. } = o;
+            input.follow(tap, elementary_pids(shown(services, *service).unwrap_or(remembered)))
+        };
+        if !fits || !self.outlets.iter_mut().all(follow) {
+            self.tap_whole();
+        }
+    }
+
+    /// Lets go of warm rings where who watches needs their filters: `pids` more.
+    fn make_room(&mut self, pids: usize) {
+        let used =
+            |of: &Self| of.outlets.iter().map(|o| elementary_pids(o.programme(&of.services)).count()).sum();
+        while self.line.filters().is_some() {
+            let used: usize = used(self);
+            let fits = self.line.filters().is_some_and(|input| input.has_room(used + pids));
+            let warm = self.outlets.iter().rposition(|o| o.warm && watchers(&o.feed) == 0);
+            let Some(warm) = warm.filter(|_| !fits) else { return };
+            self.outlets.remove(warm);
+        }
+    }
+
+    /// There are too few filters: all of the mux is read, and filtered here.
+    fn tap_whole(&mut self) {
+        let Some(input) = self.line.filters() else { return };
+        log::info!("too few filters for so many services: the processor filters");
+        for outlet in self.outlets.iter_mut() {
+            outlet.tap = ServiceTap::default();
+            outlet.feed.ring().borrow_mut().expect_break();
+        }
+        // Without a tap nothing comes, and that is noticed.
+        if let Err(why) = input.tap_whole() {
+            log::warn!("{why}");
         }
     }
 
@@ -473,80 +385,10 @@ impl OpenMux {
             },
         }
     }
-
-    /// Packets came, a PAT among them or not: notices when it is missing. Behind a pause there is nothing to judge by.
-    fn expect_pat(&mut self, now: Duration, came: bool) {
-        if came || now.saturating_sub(self.line.last_packet()) >= PAT_EVERY {
-            (self.pat_at, self.pat_missed) = (now, self.pat_missed && !came);
-        } else if !self.pat_missed && now.saturating_sub(self.pat_at) >= PAT_EVERY {
-            self.pat_missed = true;
-            self.pat_errors += 1;
-        }
-    }
-}
-
-/// Bytes of sections passed on in one read straight into a ring.
-const READ_PASSED: usize = 8192;
-
-/// Whom a section is passed on to.
-#[derive(Clone, Copy)]
-enum PassTo {
-    Service(u16),
-    All,
-}
-
-impl PassTo {
-    fn includes(self, outlet: &Outlet) -> bool {
-        match self {
-            Self::Service(id) => outlet.service == id,
-            Self::All => true,
-        }
-    }
-}
-
-/// Takes what a section says; where it is to be passed on as it is, says to whom.
-fn sort(services: &mut Services, pid: Pid, section: Section<'_>, news: &mut News<'_>) -> Option<PassTo> {
-    match pid {
-        Pid::EIT => news.epg.take_eit(section, news.now),
-        Pid::TDT => news.epg.take_time(section, news.now),
-        Pid::SDT if section.table_id() == BAT => news.epg.take_bat(section),
-        _ => {}
-    }
-    let (change, to) = match pid {
-        Pid::PAT => {
-            news.pat |= section.table_id() == 0x00;
-            (services.take_pat(section), None)
-        }
-        Pid::NIT => (services.take_nit(section), None),
-        Pid::SDT if section.table_id() == BAT => (services.take_bat(section), None),
-        Pid::SDT => (services.take_sdt(section), None),
-        Pid::EIT if section.table_id() == EIT_PF_ACTUAL => {
-            (services.take_event(section), Some(PassTo::Service(section.extension())))
-        }
-        Pid::EIT => return None,
-        Pid::TDT => {
-            services.take_time(section, news.now);
-            (Change::None, Some(PassTo::All))
-        }
-        _ => (services.take_pmt(pid, section), None),
-    };
-    match change {
-        Change::None => {}
-        Change::Services => news.services = true,
-        Change::Programmes => news.programmes = true,
-        Change::Names => news.names = true,
-        Change::Lists => news.lists = true,
-    }
-    to
-}
-
-/// The PID of a section that is passed on, by its table.
-fn pid_of(section: Section<'_>) -> Pid {
-    if section.table_id() == EIT_PF_ACTUAL { Pid::EIT } else { Pid::TDT }
 }
 
 /// The PIDs of a programme's packets.
-fn elementary_pids(programme: &Programme) -> impl Iterator<Item = Pid> {
+fn elementary_pids(programme: &Programme) -> impl Iterator<Item = Pid> + Clone {
     programme.components.iter().map(|c| c.pid).chain([programme.pcr_pid])
 }
 

@@ -321,6 +321,33 @@ impl Tuners {
         }
     }
 
+    /// Mux `i` comes from what the television is on.
+    pub(super) fn is_passenger(&self, i: usize) -> bool {
+        self.receivers.iter().any(|r| r.role == Role::Passenger(MuxId::of(i)))
+    }
+
+    /// The device that mux `i` comes from is gone. It is tried again later.
+    pub(super) fn lose_receiver(&mut self, i: usize, now: Duration) {
+        let id = MuxId::of(i);
+        if let Some(of) = self.receivers.iter_mut().find(|r| r.mux() == Some(id)) {
+            (of.role, of.unseen) = (Role::Closed, None);
+            of.fail(Failure::Gone, now);
+            of.frontend.release(now);
+        }
+        self.close(i, now, None);
+        self.wake_all();
+    }
+
+    /// Where the television's mux was, another one's tables come: its frontend is asked anew what it is tuned to.
+    pub(super) fn notice_move(&mut self, i: usize, now: Duration) {
+        let id = MuxId::of(i);
+        if let Some(of) = self.receivers.iter_mut().find(|r| r.role == Role::Passenger(id)) {
+            (of.role, of.unseen) = (Role::Closed, None);
+            of.frontend.watch(now);
+        }
+        self.leave(id, Ended::TvMoved, now);
+    }
+
     /// Ends what comes of a mux, and closes it. Its receiver is left as it is.
     fn leave(&mut self, id: MuxId, why: Ended, now: Duration) {
         self.end_streams(id, why);
@@ -328,7 +355,7 @@ impl Tuners {
         self.wake_all();
     }
 
-    fn end_streams(&mut self, id: MuxId, why: Ended) {
+    fn end_streams(&self, id: MuxId, why: Ended) {
         if let Some(open) = self.mux(id).and_then(Mux::open) {
             open.end(why);
         }

@@ -1,10 +1,13 @@
 use std::net::UdpSocket;
 use std::task::{Context, Poll, Waker};
 
+use super::sample::{DEMO, TICK};
 use super::*;
 use crate::ts::PACKET;
 use crate::ts::psi::Programme;
 use crate::ts::service_info::{Name, ServiceKind};
+
+mod air;
 
 /// Tuners on the demo mux, driven by a clock of their own.
 struct Stage {
@@ -13,9 +16,6 @@ struct Stage {
     now: Duration,
 }
 
-/// The packets of the committed mux.
-static DEMO: &[u8] = include_bytes!("../../tests/data/demo.ts");
-const TICK: Duration = Duration::from_millis(20);
 const MUX: MuxId = MuxId(0);
 
 impl Stage {
@@ -63,7 +63,7 @@ impl Stage {
     }
 }
 
-fn known(service: u16, programme: Option<&Programme>) -> Known {
+pub(super) fn known(service: u16, programme: Option<&Programme>) -> Known {
     let identity = Identity {
         transport_stream_id: 0,
         original_network_id: 0,
