@@ -10,6 +10,7 @@ pub mod burst;
 pub mod clock;
 pub mod datagram;
 pub mod dvb;
+mod ioctl;
 pub mod machine;
 pub mod mirror;
 pub mod netlink;

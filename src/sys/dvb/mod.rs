@@ -1,3 +1,4 @@
-//! Linux DVB: what the kernel's frontends and demultiplexers are asked by ioctl.
+//! Linux DVB, API version 5: what the kernel's frontends and demultiplexers are asked by ioctl.
 
 pub mod demux;
+pub mod frontend;
