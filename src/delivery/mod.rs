@@ -9,6 +9,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 mod device;
+pub mod dish;
 
 pub use device::{Device, DeviceError};
 
