@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::process::{Child, Command as Process, Stdio};
 use std::time::Duration;
 
+use heapless::Vec;
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 
@@ -22,6 +23,10 @@ pub use line::{Capabilities, Command, Failure, MESSAGE_MAX, Report, Signal, Stag
 pub const HELPER: &str = "helper-frontend";
 /// A helper that says nothing for so long while it has the frontend open is stuck. Drivers were seen to sleep 3 s.
 const SILENCE: Duration = Duration::from_secs(15);
+/// Helpers that were ended and still hang in their driver: while there are so many, no other is started.
+const HANGING_MAX: usize = 4;
+/// So often it is looked whether those came to their end.
+const REAP: Duration = Duration::from_secs(1);
 
 /// What a frontend does.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +55,9 @@ pub struct Frontend {
     state: State,
     capabilities: Option<Capabilities>,
     signal: Signal,
+    /// Ended, and not yet at their end.
+    hanging: Vec<Child, HANGING_MAX>,
+    polled: Duration,
 }
 
 /// A running helper.
@@ -72,6 +80,8 @@ impl Frontend {
             state: State::Idle,
             capabilities: None,
             signal: Signal::default(),
+            hanging: Vec::new(),
+            polled: Duration::ZERO,
         }
     }
 
@@ -128,8 +138,18 @@ impl Frontend {
         }
     }
 
+    /// When [`Frontend::poll`] has something to do though nothing was said; `None`: not before something is.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        let silence = self.helper.as_ref().filter(|_| self.is_talking()).map(|helper| helper.heard + SILENCE);
+        let reap = (!self.hanging.is_empty()).then_some(self.polled + REAP);
+        silence.into_iter().chain(reap).min()
+    }
+
     /// Takes what the helper said. Answers whether the state is another now; cheap when nothing was said.
     pub fn poll(&mut self, now: Duration) -> bool {
+        self.polled = now;
+        self.reap();
         let before = self.state.clone();
         loop {
             let Some(helper) = &mut self.helper else { break };
@@ -145,7 +165,7 @@ impl Frontend {
                 }
                 Err(Errno::EAGAIN) => {
                     let silence = now.saturating_sub(helper.heard);
-                    if self.state != State::Idle && silence >= SILENCE {
+                    if silence >= SILENCE && self.is_talking() {
                         self.lose(Failure::Stuck);
                     }
                     break;
@@ -168,12 +188,23 @@ impl Frontend {
                     Stage::Tuned => State::Tuning,
                     Stage::Locked => State::Locked,
                     Stage::Lost => State::Lost,
+                    // One of our own, which nobody could end.
+                    Stage::Failed(Failure::Busy) if !self.hanging.is_empty() => State::Failed(Failure::Stuck),
                     Stage::Failed(why) => State::Failed(why),
                     Stage::Released => State::Idle,
                 };
             }
             Report::Seen { .. } | Report::Stage { .. } => {} // of a command before
         }
+    }
+
+    /// Its helper has something to say, once a second at least.
+    fn is_talking(&self) -> bool {
+        !matches!(self.state, State::Idle | State::Failed(_))
+    }
+
+    fn reap(&mut self) {
+        self.hanging.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
     }
 
     fn next_serial(&mut self) -> u16 {
@@ -184,31 +215,47 @@ impl Frontend {
     fn tell(&mut self, command: &Command, then: State, now: Duration) {
         match self.try_tell(command, now) {
             Ok(()) => self.state = then,
-            Err(e) => {
-                log::warn!("dvb:{}: {e}", self.device);
-                self.lose(Failure::Died);
-            }
+            Err(why) => self.lose(why),
         }
     }
 
-    fn try_tell(&mut self, command: &Command, now: Duration) -> io::Result<()> {
+    fn try_tell(&mut self, command: &Command, now: Duration) -> Result<(), Failure> {
+        self.reap();
+        let is_talking = self.is_talking();
         let helper = match &mut self.helper {
             Some(helper) => helper,
-            None => self.helper.insert(Helper::start(&self.device, now)?),
+            None if self.hanging.is_full() => return Err(Failure::Stuck),
+            None => {
+                let started = Helper::start(&self.device, now);
+                self.helper.insert(started.map_err(|e| {
+                    log::warn!("dvb:{}: its helper: {e}", self.device);
+                    Failure::Died
+                })?)
+            }
         };
-        if self.state == State::Idle {
-            helper.heard = now; // a closed frontend's helper has nothing to say
+        if !is_talking {
+            helper.heard = now; // it had nothing to say
         }
         let mut bytes = [0; MESSAGE_MAX];
-        let message = postcard::to_slice(command, &mut bytes).map_err(io::Error::other)?;
+        let message = postcard::to_slice(command, &mut bytes).map_err(|_| Failure::Died)?;
         // Commands are few and small; a line that is full is that of a helper that takes none.
-        send(helper.line.as_raw_fd(), message, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL)?;
-        Ok(())
+        match send(helper.line.as_raw_fd(), message, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
+            Ok(_) => Ok(()),
+            Err(Errno::EAGAIN) => Err(Failure::Stuck),
+            Err(_) => Err(Failure::Died),
+        }
     }
 
     /// The helper is of no use any more. The next command starts another.
     fn lose(&mut self, why: Failure) {
-        self.helper = None;
+        log::warn!("dvb:{}: {why}", self.device);
+        let child = self.helper.take().and_then(|mut helper| helper.child.take());
+        if let Some(mut child) = child {
+            let _ended_before = child.kill();
+            if matches!(child.try_wait(), Ok(None)) {
+                let _room = self.hanging.push(child); // none is started while they are as many as there is room for
+            }
+        }
         self.state = State::Failed(why);
     }
 }
