@@ -8,7 +8,8 @@ use lexopt::Arg;
 use super::config::{KEYS, Settings};
 use super::questions::{self, Question};
 use super::ready::Waiting;
-use crate::store::helper::HELPER;
+use crate::delivery::Device;
+use crate::{frontend, store};
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -149,6 +150,8 @@ pub(super) enum Command {
     Version,
     /// Be the process that writes state.
     HelperStore,
+    /// Be the process that drives a tuner.
+    HelperFrontend(Box<Device>),
     Run(Box<Settings>),
     Check(Box<Settings>),
     Ready(Waiting),
@@ -170,7 +173,11 @@ pub(super) fn parse(mut parser: lexopt::Parser) -> Result<Command, String> {
         None => Err("what shall it do?".into()),
         Some(Arg::Long("help") | Arg::Short('h')) => Ok(Command::Help),
         Some(Arg::Long("version") | Arg::Short('V')) => Ok(Command::Version),
-        Some(Arg::Value(word)) if word == HELPER => Ok(Command::HelperStore),
+        Some(Arg::Value(word)) if word == store::helper::HELPER => Ok(Command::HelperStore),
+        Some(Arg::Value(word)) if word == frontend::HELPER => {
+            let device = value(&mut parser)?.parse::<Device>().map_err(|e| e.to_string())?;
+            Ok(Command::HelperFrontend(device.into()))
+        }
         Some(Arg::Value(word)) if word == "help" => Ok(Command::Help),
         Some(Arg::Value(word)) if word == "run" => settings(&mut parser, Command::Run),
         Some(Arg::Value(word)) if word == "check" => settings(&mut parser, Command::Check),

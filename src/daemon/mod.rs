@@ -61,6 +61,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(())
         }
         args::Command::HelperStore => return crate::store::helper::main(),
+        args::Command::HelperFrontend(device) => return crate::frontend::helper::main(&device),
         args::Command::Run(settings) => start::run(&settings),
         args::Command::Check(settings) => check::check(&settings),
         args::Command::Ready(waiting) => ready::wait(&waiting),

@@ -15,7 +15,12 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, 
 
 use crate::delivery::{Device, Tuning};
 
+mod dish;
+pub mod helper;
 mod line;
+mod lock;
+mod properties;
+mod signal;
 
 pub use line::{Capabilities, Command, Failure, MESSAGE_MAX, Report, Signal, Stage};
 
