@@ -20,6 +20,7 @@ pub struct Caller {
     pub(super) who: Who,
     scope: Scope,
     connections: Option<u16>,
+    recording: bool,
     link: u32,
 }
 
@@ -34,9 +35,9 @@ pub(super) enum Who {
 
 impl Caller {
     pub(super) fn new(claims: &Claims, who: Who) -> Self {
-        let Claims { kind, slot, generation, scope, connections, id, .. } = *claims;
+        let Claims { kind, slot, generation, scope, connections, recording, id, .. } = *claims;
         let link = if kind == Kind::Link { id } else { 0 };
-        Self { kind, slot, generation, who, scope, connections, link }
+        Self { kind, slot, generation, who, scope, connections, recording, link }
     }
 
     /// The slot of the caller's terminal; `None` for a link that the box made.
@@ -67,6 +68,12 @@ impl Caller {
     #[must_use]
     pub fn is_by_link(&self) -> bool {
         self.kind == Kind::Link
+    }
+
+    /// The caller is the box's own recorder.
+    #[must_use]
+    pub fn is_recorder(&self) -> bool {
+        self.recording && self.who == Who::Box
     }
 
     /// What it was let in as; `None` for a link that the box made.

@@ -240,7 +240,7 @@ impl Access {
             return Err(Refusal::NotKnown);
         }
         drop(terminals);
-        let terms = Terms { scope: Scope::Everything, ttl: TTL_MAX, connections: None };
+        let terms = Terms { scope: Scope::Everything, ttl: TTL_MAX, connections: None, recording: false };
         let claims = Claims::limited(Kind::Session, &terms, (signed.slot, generation, self.boot), now);
         let claims = Claims { plain: door == Door::Plain, ..claims.map_err(|_| Refusal::NotKnown)? };
         let caller = self.admit(&claims, door, now)?;

@@ -18,7 +18,7 @@ fn let_in(access: &Access, name: &str, role: Role) -> (u8, u16) {
 }
 
 fn link(access: &Access, scope: Scope, ttl: u64) -> TokenText {
-    access.mint(&Terms { scope, ttl: T(ttl), connections: None }, T(100)).unwrap()
+    access.mint(&Terms { scope, ttl: T(ttl), connections: None, recording: false }, T(100)).unwrap()
 }
 
 fn by_link<'r>(text: &'r str) -> Credentials<'r> {
@@ -100,13 +100,27 @@ fn a_terminal_signs_once_for_a_session() {
 }
 
 #[test]
+fn the_boxs_own_links_alone_are_a_recorders() {
+    let access = access(7);
+    let viewer = let_in(&access, "phone", Role::Viewer);
+    let viewer = access.identify(by_cookie(&access.cookie(viewer, PLAIN).unwrap()), PLAIN, T(1)).unwrap();
+    for recording in [false, true] {
+        let terms = Terms { scope: Scope::Everything, ttl: T(60), connections: None, recording };
+        let is_recorder =
+            |link: TokenText| access.identify(by_link(&link), PLAIN, T(1)).unwrap().is_recorder();
+        assert_eq!(is_recorder(access.mint(&terms, T(1)).unwrap()), recording);
+        assert!(!is_recorder(access.mint_for(&viewer, PLAIN, &terms, T(1)).unwrap()), "{recording}");
+    }
+}
+
+#[test]
 fn revoking_ends_all_that_was_made_for_a_terminal_and_nothing_else() {
     let access = access(7);
     let owner = let_in(&access, "owner", Role::Owner);
     let guest = let_in(&access, "phone", Role::Viewer);
     let cookies = [owner, guest].map(|slot| access.cookie(slot, PLAIN).unwrap());
     let callers = [0, 1].map(|i| access.identify(by_cookie(&cookies[i]), PLAIN, T(1)).unwrap());
-    let terms = Terms { scope: Scope::Everything, ttl: T(60), connections: None };
+    let terms = Terms { scope: Scope::Everything, ttl: T(60), connections: None, recording: false };
     let links = [0, 1].map(|i| access.mint_for(&callers[i], PLAIN, &terms, T(1)).unwrap());
     let code = access.hand_over(&callers[1], T(1)).unwrap();
     let uses = [0, 1].map(|i| access.connect(&callers[i], None).ok().unwrap());

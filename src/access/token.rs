@@ -6,7 +6,7 @@
 //! ```
 //!
 //! 32 bytes, 43 characters of base64url. The low four bits of `kind` say what it is, its high bit that it was made over
-//! plain HTTP. No wall clock is in it: the expiry counts seconds of the box's own clock since it booted, and `boot` is
+//! plain HTTP, the bit below that it is the box's own recorder's. No wall clock is in it: the expiry counts seconds of the box's own clock since it booted, and `boot` is
 //! a hash of the kernel's boot id, so that a token ends with the boot it was made in and outlives a restart of the
 //! process. Cookies and players' tokens last over boots, until their slot's generation changes. Slot 255 is the box.
 
@@ -33,6 +33,8 @@ pub(super) const BOX_SLOT: u8 = 255;
 pub const CONNECTIONS_MAX: u16 = 63;
 /// The bit of `kind` that says "made over plain HTTP".
 const PLAIN: u8 = 0x80;
+/// The bit of `kind` that says "for a recording". A program from before it takes no token that has it.
+const RECORDING: u8 = 0x40;
 
 /// The text of a token.
 pub type TokenText = heapless::String<TOKEN_CHARS>;
@@ -53,7 +55,7 @@ pub(super) enum Kind {
 
 impl Kind {
     const fn from_number(number: u8) -> Option<Self> {
-        match number & !PLAIN {
+        match number & !(PLAIN | RECORDING) {
             1 => Some(Self::Link),
             2 => Some(Self::Cookie),
             3 => Some(Self::Player),
@@ -95,6 +97,8 @@ pub struct Terms {
     pub ttl: Duration,
     /// How many players at one time, 1 to [`CONNECTIONS_MAX`]; `None`: no limit but the box's own.
     pub connections: Option<u16>,
+    /// It is a recorder's, whose wish for a tuner goes before that of people who watch. Only the box hands such out.
+    pub recording: bool,
 }
 
 /// Why a token cannot be made.
@@ -134,6 +138,8 @@ pub(super) struct Claims {
     pub(super) scope: Scope,
     /// How many players at one time.
     pub(super) connections: Option<u16>,
+    /// It is a recorder's.
+    pub(super) recording: bool,
     /// Tells one link from another.
     pub(super) id: u32,
 }
@@ -154,14 +160,16 @@ impl Claims {
         }
         // A box that runs for 136 years makes no more links.
         let expiry = u32::try_from((now + terms.ttl).as_secs()).map_err(|_| MintError::Ttl)?;
-        let (scope, connections) = (terms.scope, terms.connections);
-        Ok(Self { kind, plain: false, slot, generation, boot, expiry, scope, connections, id: fresh_id()? })
+        let Terms { scope, connections, recording, .. } = *terms;
+        let id = fresh_id()?;
+        Ok(Self { kind, plain: false, slot, generation, boot, expiry, scope, connections, recording, id })
     }
 
     /// Claims of a new cookie or player's token.
     pub(super) fn lasting(kind: Kind, slot: u8, generation: u16) -> Result<Self, MintError> {
         let (scope, id) = (Scope::Everything, fresh_id()?);
-        Ok(Self { kind, plain: false, slot, generation, boot: 0, expiry: 0, scope, connections: None, id })
+        let (boot, expiry, connections, recording) = (0, 0, None, false);
+        Ok(Self { kind, plain: false, slot, generation, boot, expiry, scope, connections, recording, id })
     }
 
     /// The token's text, proven by `key`.
@@ -172,7 +180,8 @@ impl Claims {
         };
         let limit = self.connections.and_then(|n| u8::try_from(n - 1).ok()).unwrap_or(0x3f);
         let mut token = [0; TOKEN];
-        token[0] = self.kind as u8 | if self.plain { PLAIN } else { 0 };
+        let flag = |is_set, bit| if is_set { bit } else { 0 };
+        token[0] = self.kind as u8 | flag(self.plain, PLAIN) | flag(self.recording, RECORDING);
         token[1] = self.slot;
         token[2..4].copy_from_slice(&self.generation.to_le_bytes());
         token[4..6].copy_from_slice(&self.boot.to_le_bytes());
@@ -231,6 +240,7 @@ impl Unproven {
                 _ => return None,
             },
             connections: (limit != 0x3f).then_some(limit + 1),
+            recording: token[0] & RECORDING != 0,
             id: u32::from_le_bytes([token[13], token[14], token[15], 0]),
         })
     }
@@ -246,16 +256,20 @@ mod tests {
         hmac::Key::new(hmac::HMAC_SHA256, &[secret; 32])
     }
 
+    fn terms(scope: Scope, ttl: Duration, connections: Option<u16>) -> Terms {
+        Terms { scope, ttl, connections, recording: false }
+    }
+
     fn claims(scope: Scope, connections: Option<u16>) -> Claims {
-        Claims::limited(Kind::Link, &Terms { scope, ttl: T(60), connections }, (3, 2, 77), T(100)).unwrap()
+        Claims::limited(Kind::Link, &terms(scope, T(60), connections), (3, 2, 77), T(100)).unwrap()
     }
 
     #[test]
     fn a_token_says_what_it_was_made_for() {
         for scope in [Scope::Channel(42), Scope::Everything] {
             for connections in [None, Some(1), Some(CONNECTIONS_MAX)] {
-                for plain in [false, true] {
-                    let made = Claims { plain, ..claims(scope, connections) };
+                for (plain, recording) in [(false, false), (true, false), (false, true), (true, true)] {
+                    let made = Claims { plain, recording, ..claims(scope, connections) };
                     let text = made.seal(&key(1));
                     assert_eq!(text.len(), TOKEN_CHARS);
                     let unproven = Unproven::decode(&text).unwrap();
@@ -287,8 +301,7 @@ mod tests {
     #[test]
     fn terms_that_cannot_be_are_refused() {
         let make = |ttl, connections| {
-            let terms = Terms { scope: Scope::Everything, ttl, connections };
-            Claims::limited(Kind::Link, &terms, (0, 0, 0), T(0))
+            Claims::limited(Kind::Link, &terms(Scope::Everything, ttl, connections), (0, 0, 0), T(0))
         };
         assert!(matches!(make(T(0), None), Err(MintError::Ttl)));
         assert!(matches!(make(TTL_MAX + T(1), None), Err(MintError::Ttl)));

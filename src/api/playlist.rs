@@ -69,7 +69,7 @@ fn entries_token(stb: &SetTopBox, visit: &Visit<'_>, caller: &Caller) -> Option<
     if caller.is_by_link() || caller.is_player() {
         return visit.link_token();
     }
-    let terms = Terms { scope: Scope::Everything, ttl: TTL_MAX, connections: None };
+    let terms = Terms { scope: Scope::Everything, ttl: TTL_MAX, connections: None, recording: false };
     stb.access.mint_for(caller, visit.door, &terms, clock::boot()).ok()
 }
 

@@ -223,7 +223,8 @@ pub(super) async fn link<S: Read<Error = io::Error> + Write<Error = io::Error>>(
         return refuse(stb, exchange, &Refusal::Channel(ChannelError::Unknown(wish.channel))).await;
     };
     let connections = Some(wish.connections).filter(|n| *n > 0);
-    let terms = Terms { scope, ttl: Duration::from_secs(wish.ttl.into()), connections };
+    let ttl = Duration::from_secs(wish.ttl.into());
+    let terms = Terms { scope, ttl, connections, recording: false };
     match stb.access.mint_for(&caller, visit.door, &terms, clock::boot()) {
         Ok(token) => {
             let path = format!("{path}{token}");

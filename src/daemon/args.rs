@@ -30,6 +30,7 @@ Usage:
   stbcastd revoke <slot>|all
   stbcastd player <name>
   stbcastd link <number>|playlist [--ttl 1h] [--connections N] [--all]
+                [--recording]
   stbcastd channels [--all] [--json]
   stbcastd status [--json]
   stbcastd name [--json]
@@ -119,6 +120,8 @@ The other commands ask the running box over its local socket; --state DIR or
                    --connections: players at one time (1; 0 is no limit),
                    and one more while a player opens it again.
                    --all: a URL for each address the box listens on.
+                   --recording: for a recorder, which gets a tuner before
+                   people who watch.
   link playlist    prints the URL of an M3U list with every channel.
   channels         lists what can be watched now; --all: the rest, too.
   status           shows muxes, viewers and what was lost.

@@ -112,6 +112,7 @@ impl Desk {
             scope: if number == 0 { Scope::Everything } else { Scope::Channel(number) },
             ttl: Duration::from_secs(request.ttl.unwrap_or(3600).into()),
             connections: Some(request.connections.unwrap_or(1)).filter(|n| *n > 0),
+            recording: request.recording == Some(true),
         };
         let token = self.stb.access.mint(&terms, clock::boot()).map_err(|e| e.to_string())?;
         let urls = self.reachable().into_iter().map(|address| format!("http://{address}{path}t={token}"));

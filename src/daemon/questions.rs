@@ -26,7 +26,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ("status", &["json"]),
     ("channels", &["json", "all"]),
     ("terminals", &["json"]),
-    ("link", &["ttl", "connections", "all"]),
+    ("link", &["ttl", "connections", "all", "recording"]),
     ("pair", &["qr", "pin", "role", "for", "channels", "yes"]),
     ("rename", &[]),
     ("revoke", &[]),
@@ -80,6 +80,7 @@ impl Question {
             "json" => self.json = true,
             "yes" => self.yes = true,
             "all" => request.all = Some(true),
+            "recording" => request.recording = Some(true),
             "ttl" => request.ttl = Some(seconds(&value(parser)?)?),
             "for" => request.for_s = Some(seconds(&value(parser)?)?),
             "connections" => {

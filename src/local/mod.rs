@@ -7,7 +7,7 @@
 //!   {"cmd":"status"}                                    {"done":true,…}
 //!   {"cmd":"channels"}                                  {"channel":{…}} … {"done":true}
 //!   {"cmd":"events"}                                    {"done":true}, and then {"event":"…",…} as they happen
-//!   {"cmd":"link","channel":1,"ttl":3600,"connections":2,"all":false}
+//!   {"cmd":"link","channel":1,"ttl":3600,"connections":2,"all":false,"recording":false}
 //!                                                       {"url":"http://…"} … {"done":true}
 //!   {"cmd":"pair","mode":"both","role":"viewer"}        {"pairing":{"link":"…","pin":"…","expires_s":300}}
 //!                                                       {"qr":{"size":37,"rows":["1011…",…]}} {"done":true}

@@ -28,6 +28,8 @@ pub struct Request {
     pub connections: Option<u16>,
     /// Of a link: one for every address that the box listens on. Of the channels: also those not available.
     pub all: Option<bool>,
+    /// Of a link: its streams are a recorder's, which goes before people who watch.
+    pub recording: Option<bool>,
     /// Of pairing: `qr`, `pin` or `both`.
     pub mode: Option<Word>,
     /// Of pairing: what the terminal is going to be.

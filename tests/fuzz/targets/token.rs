@@ -29,7 +29,8 @@ fn made() -> (String, Access, Access) {
         Access::new(loaded, writer, ClockSource::Rtc, boot, 4).expect("there is randomness")
     };
     let (access, rebooted) = (in_boot(2), in_boot(3));
-    let terms = Terms { scope: Scope::Channel(5), ttl: Duration::from_secs(60), connections: Some(1) };
+    let (scope, ttl) = (Scope::Channel(5), Duration::from_secs(60));
+    let terms = Terms { scope, ttl, connections: Some(1), recording: false };
     let made = access.mint(&terms, NOW).expect("the terms are allowed").as_str().to_owned();
     (made, access, rebooted)
 }
