@@ -153,6 +153,12 @@ fn a_viewer_that_comes_again_ends_its_own_stream_and_no_other() {
     let mut new = watch(&viewer, "/live/2.ts?v=tab-1");
     ghost.watch_all();
     assert!(again.elapsed() < AT_ONCE, "{:?}", again.elapsed());
+    // It may ask why, and another's viewer of the same name is another.
+    let why = viewer.get("/api/v1/ended?v=tab-1").text();
+    assert_eq!(text(&why, "reason"), Some("put-out"), "{why}");
+    for (who, name) in [(&owner, "tab-1"), (&viewer, "tab-2")] {
+        assert_eq!(who.get(&format!("/api/v1/ended?v={name}")).status, 404, "{name}");
+    }
     new.watch_on(188 * 100);
     for other in &mut others {
         other.watch_on(188 * 100);

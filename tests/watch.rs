@@ -8,7 +8,7 @@ use support::http::{Viewer, escape, get, request, token};
 use support::mux::{Codec, MuxBuilder, Service};
 use support::rap::starts_clean;
 use support::sender::{self, Cut, Sender, full, uneven};
-use support::stb::{Stb, demo, number, wait_for};
+use support::stb::{Stb, demo, number, text, wait_for};
 use support::ts::{Packet, Report, contiguous_run, elementary, judge, packets, pcr, pid};
 
 /// The channels of the committed mux.
@@ -125,16 +125,19 @@ fn a_file_comes_out_byte_by_byte_up_to_its_end() {
     stb.wait_channels(services.len());
     std::thread::scope(|scope| {
         for (channel, service) in (1..).zip(&services) {
-            let (link, mux) = (stb.channel(channel), &mux);
+            let (link, mux, address) = (stb.channel(channel), &mux, stb.address);
             scope.spawn(move || {
                 let mut viewers = [Viewer::open(&link), Viewer::open(&link)];
                 viewers[0].watch(20_000);
-                let mut late = Viewer::open(&link);
+                let mut late = Viewer::open(&format!("{link}&v=late{channel}"));
                 for viewer in viewers.iter_mut().chain([&mut late]) {
                     let all = viewer.watch_all();
                     viewer.client.unread = all;
                     is_exact(viewer, mux, service, GAP_MS);
                 }
+                let (address, token) = (address, token(&link));
+                let why = get(&format!("http://{address}/api/v1/ended?v=late{channel}&t={token}")).text();
+                assert_eq!(text(&why, "reason"), Some("source"), "{why}");
             });
         }
     });

@@ -2,7 +2,7 @@
 
 use super::terminals::GuestTerms;
 use super::token::{Claims, Kind, Scope};
-use super::uses::Account;
+use super::uses::{Account, Holder};
 use super::{Refusal, STREAMS_OF_BOX};
 use crate::board;
 use crate::channel::{Channel, ChannelTable, Wanted};
@@ -44,6 +44,12 @@ impl Caller {
     #[must_use]
     pub fn slot(&self) -> Option<u8> {
         (self.who != Who::Box).then_some(self.slot)
+    }
+
+    /// Whose credential it came by.
+    #[must_use]
+    pub fn holder(&self) -> Holder {
+        self.account().holder()
     }
 
     /// The caller comes by itself: with its cookie or after it signed, not by a link that anybody can hold.

@@ -37,7 +37,7 @@ pub use people::{Brief, EnrolError, PutOut, SECRETS};
 pub use record::{RecordError, TERMINALS_FORMATS};
 pub use terminals::{Enrolment, GUEST_CHANNELS, GuestTerms, SLOTS, TerminalName};
 pub use token::{CONNECTIONS_MAX, MintError, Scope, TOKEN_CHARS, TTL_MAX, Terms, TokenText};
-pub use uses::{LinkUse, VIEWER_ID_MAX, ViewerId};
+pub use uses::{Holder, LinkUse, VIEWER_ID_MAX, ViewerId};
 pub use wall_clock::{ClockSource, Told};
 
 use caller::Who;

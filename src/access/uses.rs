@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::Refusal;
+use super::token::BOX_SLOT;
 
 /// Characters of the longest viewer id.
 pub const VIEWER_ID_MAX: usize = 32;
@@ -23,6 +24,23 @@ impl ViewerId {
     }
 }
 
+/// Who comes by a credential: a terminal as it was let in at one time, or who has one link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    slot: u8,
+    generation: u16,
+    /// The link's id; 0 where a terminal comes by itself.
+    link: u32,
+}
+
+impl Holder {
+    /// The terminal's slot, or that of the one who made the link; `None` for a link that the box made.
+    #[must_use]
+    pub fn slot(&self) -> Option<u8> {
+        (self.slot != BOX_SLOT).then_some(self.slot)
+    }
+}
+
 /// On whose account a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Account {
@@ -34,6 +52,13 @@ pub(super) struct Account {
     pub(super) link_most: Option<u16>,
     /// Streams by this slot at one time.
     pub(super) slot_most: u16,
+}
+
+impl Account {
+    pub(super) const fn holder(&self) -> Holder {
+        let Self { slot, generation, link, .. } = *self;
+        Holder { slot, generation, link }
+    }
 }
 
 struct Use {
@@ -123,6 +148,14 @@ impl Uses {
 }
 
 impl LinkUse {
+    /// Who watches, and what it calls itself.
+    #[must_use]
+    pub fn viewer(&self) -> Option<(Holder, Option<ViewerId>)> {
+        let uses = self.uses.borrow();
+        let this = uses.table.iter().find(|u| u.number == self.number)?;
+        Some((this.account.holder(), this.viewer.clone()))
+    }
+
     /// It was ended: whoever holds it hangs up.
     #[must_use]
     pub fn is_over(&self) -> bool {

@@ -56,9 +56,9 @@ fn open(stb: &SetTopBox, visit: &Visit<'_>, is_head: bool) -> Result<(Channel, L
     Ok((channel, link))
 }
 
-const BAD_VIEWER: &str = "v is up to 32 letters, digits, '-' and '_'";
+pub(super) const BAD_VIEWER: &str = "v is up to 32 letters, digits, '-' and '_'";
 
-fn viewer_id(request: &Request<'_>) -> Option<ViewerId> {
+pub(super) fn viewer_id(request: &Request<'_>) -> Option<ViewerId> {
     ViewerId::new(&request.parameter::<VIEWER_ID_MAX>("v")?)
 }
 

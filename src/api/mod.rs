@@ -20,12 +20,13 @@ use crate::http::seats::Seat;
 use crate::http::server::Accepted;
 use crate::http::{Connection, Exchange, Request, Status};
 use crate::pairing::Pairing;
-use crate::pump::Pump;
+use crate::pump::{Left, Pump};
 use crate::reactor::Reactor;
 use crate::sys::clock;
 use crate::tuner::{Lease, Tuners};
 
 mod channels;
+mod ended;
 mod epg;
 mod live;
 mod pair;
@@ -37,13 +38,26 @@ mod terminals;
 mod visit;
 
 pub use channels::{ChannelView, stream_path};
+pub use ended::{Departed, Departures};
 pub use route::{ROUTES, Route, VERSION};
 pub use terminals::TerminalView;
 
 use visit::Visit;
 
-/// What a viewer's place hangs on: its connection and its link.
-pub type Ticket = (Seat, LinkUse);
+/// What a viewer's place hangs on.
+pub struct Ticket {
+    /// Its connection.
+    _seat: Seat,
+    /// Its right.
+    link: LinkUse,
+    /// Who wants to know why it leaves.
+    departures: Rc<Departures>,
+}
+
+/// Keeps why a viewer left, for itself to ask.
+pub fn note_end(ticket: &Ticket, why: Left) {
+    ticket.departures.note(&ticket.link, why, clock::boot());
+}
 
 /// What a box without a name is called.
 pub const BOX_NAME: &str = "stbcast";
@@ -64,6 +78,8 @@ pub struct SetTopBox {
     pub guide: RefCell<Epg>,
     /// All who watch.
     pub pump: RefCell<Pump<Ticket>>,
+    /// Why streams ended.
+    pub departures: Rc<Departures>,
     /// Names that are this box's, beside its addresses and `localhost`.
     pub names: Vec<String>,
     /// The name that it has from its name service.
@@ -91,7 +107,7 @@ pub async fn serve(stb: Rc<SetTopBox>, accepted: Accepted) {
     let Accepted { stream, local, peer, seat, mut head } = accepted;
     let mut connection = Connection::new(stream, &stb.reactor);
     match converse(&stb, &mut connection, (local, peer, &seat), head.buffer()).await {
-        Ok(Next::Watch(lease, link)) => stb.seat(connection.into_stream().into_fd(), lease, (seat, link)),
+        Ok(Next::Watch(lease, link)) => stb.seat(connection.into_stream().into_fd(), lease, seat, link),
         Ok(_) => connection.linger().await,
         Err(e) => log::debug!("a connection ended: {e}"),
     }
@@ -107,15 +123,16 @@ impl SetTopBox {
     /// Ends the streams of who was put out, and of viewers that have a newer one.
     pub fn end_what_is_over(&self) {
         if self.access.take_over() {
-            self.pump.borrow_mut().put_out(|(_, link)| link.is_over());
+            self.pump.borrow_mut().put_out(|ticket| ticket.link.is_over());
         }
     }
 
     /// From here on the pump serves the socket.
-    fn seat(&self, socket: OwnedFd, lease: Lease, ticket: Ticket) {
-        if ticket.1.is_over() {
+    fn seat(&self, socket: OwnedFd, lease: Lease, seat: Seat, link: LinkUse) {
+        if link.is_over() {
             return; // put out while its channel was being locked
         }
+        let ticket = Ticket { _seat: seat, link, departures: Rc::clone(&self.departures) };
         let mut pump = self.pump.borrow_mut();
         match pump.adopt(socket, lease.into_feed(), ticket, clock::boot()) {
             Ok(number) => {
@@ -214,6 +231,7 @@ async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
         Route::Box => introduce(exchange).await,
         Route::Channels => channels::answer(stb, &visit, exchange).await,
         Route::Epg => epg::answer(stb, &visit, exchange).await,
+        Route::Ended => ended::answer(stb, &visit, exchange).await,
         Route::Playlist => playlist::answer(stb, &visit, exchange).await,
         Route::Session => Box::pin(session::answer(stb, &visit, exchange)).await,
         Route::HandOver => Box::pin(session::hand_over(stb, &visit, exchange)).await,

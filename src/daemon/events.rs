@@ -1,6 +1,7 @@
 //! What happens in the box, as lines for who listens at the local socket.
 
 use crate::access::PutOut;
+use crate::api::Departed;
 use crate::ddns::NameEvent;
 use crate::local::hub::Hub;
 use crate::local::protocol::{EventLine, line, text, word};
@@ -52,6 +53,12 @@ pub(super) fn revoked(hub: &Hub, out: PutOut) {
 /// Tells how many watch.
 pub(super) fn viewers(hub: &Hub, viewers: usize) {
     hub.tell(&line(&EventLine { viewers: Some(viewers), ..named("viewers") }), Right::View);
+}
+
+/// Tells that a stream ended that nobody hung up, and why.
+pub(super) fn ended(hub: &Hub, departed: &Departed) {
+    let (slot, why) = (departed.holder.slot(), Some(word(departed.why)));
+    hub.tell(&line(&EventLine { slot, why, ..named("ended") }), Right::View);
 }
 
 /// Tells what is new of the box's name.

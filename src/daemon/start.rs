@@ -22,7 +22,7 @@ use super::user::{self, Becoming};
 use super::watchdog::Watchdog;
 use super::{check, events, imports, machine, main_loop, names, providers, receivers};
 use crate::access::{self, Access, ClockSource, KeyError};
-use crate::api::{self, BOX_NAME, SetTopBox};
+use crate::api::{self, BOX_NAME, Departures, SetTopBox};
 use crate::channel::ChannelTable;
 use crate::guide::{Capacity, Epg};
 use crate::http::seats::Seats;
@@ -68,8 +68,9 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
         pairing,
         channels: RefCell::new(channels),
         tuners: RefCell::new(tuners),
-        pump: RefCell::new(Pump::new(board::CONNECTIONS)),
+        pump: RefCell::new(Pump::new(board::CONNECTIONS, api::note_end)),
         guide: RefCell::new(guide()),
+        departures: departures(&hub),
         names: settings.names.clone(),
         registered: RefCell::default(),
     });
@@ -120,6 +121,12 @@ fn prepare(settings: &Settings) -> Result<(PathBuf, Option<Becoming>), Failure> 
         .create(&state)
         .map_err(|e| format!("state directory {}: {e}", state.display()))?;
     Ok((state, becoming))
+}
+
+/// Why streams ended, told at the local socket, too.
+fn departures(hub: &Rc<Hub>) -> Rc<Departures> {
+    let hub = Rc::clone(hub);
+    Rc::new(Departures::new(Box::new(move |departed| events::ended(&hub, departed))))
 }
 
 /// The programme guide, as large as the board has it.

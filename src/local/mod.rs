@@ -30,7 +30,7 @@
 //!
 //! A link with channel 0 is for the list and every channel. A guest is let in by `pair` with `"for_s"`, its seconds, and
 //! perhaps `"channels"`. Events: `pairing-opened`, `pairing-closed`, `pin`, `ask`, `paired`, `pair-failed`, `revoked`,
-//! `viewers`, `name`, `name-claimed`, `name-refused`, `name-moving`; what may be in them stands at [`protocol::EventLine`]. A peer that does not read them is dropped.
+//! `viewers`, `ended`, `name`, `name-claimed`, `name-refused`, `name-moving`; what may be in them stands at [`protocol::EventLine`]. A peer that does not read them is dropped.
 //!
 //! Root, the user that `stbcastd` runs as and members of the group `control` may ask all of this; members of the group
 //! `view` may see status, channels and events without secrets.

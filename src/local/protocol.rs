@@ -282,8 +282,8 @@ pub struct TerminalBrief {
 /// Something that happened. Which fields are there depends on `event`.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventLine {
-    /// `pairing-opened`, `pairing-closed`, `pin`, `ask`, `paired`, `pair-failed`, `revoked`, `viewers`, `name`,
-    /// `name-claimed`, `name-refused`, `name-moving`.
+    /// `pairing-opened`, `pairing-closed`, `pin`, `ask`, `paired`, `pair-failed`, `revoked`, `viewers`, `ended`,
+    /// `name`, `name-claimed`, `name-refused`, `name-moving`.
     pub event: Word,
     /// The question, for `answer`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
 
-use crate::service::{Ended, Feed, PREAMBLE_BYTES};
+pub use crate::service::Ended;
+use crate::service::{Feed, PREAMBLE_BYTES};
 use crate::sys::socket::set_not_sent_low_water;
 
 mod viewer;
@@ -77,6 +78,8 @@ pub struct Pump<T> {
     burst: usize,
     /// Where preambles are put together.
     scratch: heapless::Vec<u8, PREAMBLE_BYTES>,
+    /// Hears why a viewer left, before its ticket goes.
+    tell: fn(&T, Left),
 }
 
 /// The table is full; the socket is handed back.
@@ -84,9 +87,9 @@ pub struct Pump<T> {
 pub struct Full(pub OwnedFd);
 
 impl<T> Pump<T> {
-    /// A pump for at most `seats` viewers, whose table is made here once.
+    /// A pump for at most `seats` viewers, whose table is made here once. `tell` hears of each that leaves, and why.
     #[must_use]
-    pub fn new(seats: usize) -> Self {
+    pub fn new(seats: usize, tell: fn(&T, Left)) -> Self {
         Self {
             seats: Vec::with_capacity(seats),
             most: seats,
@@ -95,6 +98,7 @@ impl<T> Pump<T> {
             counts: PumpCounts::default(),
             burst: BURST_ALL,
             scratch: heapless::Vec::new(),
+            tell,
         }
     }
 
@@ -176,8 +180,9 @@ impl<T> Pump<T> {
     }
 
     fn leave(&mut self, index: usize, why: Left) {
-        if let Some((viewer, _ticket)) = self.seats[index].viewer.take() {
+        if let Some((viewer, ticket)) = self.seats[index].viewer.take() {
             self.taken -= 1;
+            (self.tell)(&ticket, why);
             log::debug!("a viewer left after {} bytes: {why:?}", viewer.sent());
             match why {
                 Left::HungUp => self.counts.hung_up += 1,

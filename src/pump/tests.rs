@@ -28,7 +28,7 @@ fn read_all(far: &mut TcpStream, reader: &mut Reader) {
 #[test]
 fn a_viewer_gets_everything_from_its_start_on() {
     let mut feeder = Feeder::new(CAPACITY);
-    let mut pump = Pump::new(2);
+    let mut pump = Pump::new(2, |_, _| ());
     let (near, mut far) = pair();
     let ticket = Rc::new(());
     pump.adopt(near, feeder.feed.clone(), Rc::clone(&ticket), feeder.now()).unwrap();
@@ -56,7 +56,7 @@ fn a_viewer_gets_everything_from_its_start_on() {
 fn one_that_falls_behind_jumps_and_sees_no_damage() {
     for pause in 1..60 {
         let mut feeder = Feeder::new(CAPACITY);
-        let mut pump = Pump::new(1);
+        let mut pump = Pump::new(1, |_, _| ());
         let (near, mut far) = pair();
         pump.adopt(near, feeder.feed.clone(), (), feeder.now()).unwrap();
         let mut reader = Reader::new();
@@ -84,7 +84,7 @@ fn one_that_falls_behind_jumps_and_sees_no_damage() {
 #[test]
 fn one_that_is_too_slow_loses_whole_pictures() {
     let mut feeder = Feeder::new(CAPACITY);
-    let mut pump = Pump::new(1);
+    let mut pump = Pump::new(1, |_, _| ());
     // No TCP: its window opens by a timer, and the time of this test is not the kernel's.
     let (near, mut far) = UnixStream::pair().unwrap();
     setsockopt(&near, sockopt::SndBuf, &4096).unwrap();
@@ -109,7 +109,7 @@ fn one_that_is_too_slow_loses_whole_pictures() {
 #[test]
 fn one_that_takes_nothing_is_dropped() {
     let mut feeder = Feeder::new(CAPACITY);
-    let mut pump = Pump::new(1);
+    let mut pump = Pump::new(1, |_, _| ());
     let (near, _far) = pair();
     pump.adopt(near, feeder.feed.clone(), (), feeder.now()).unwrap();
     let mut lasted = 0;
@@ -125,7 +125,7 @@ fn one_that_takes_nothing_is_dropped() {
 #[test]
 fn a_full_table_hands_the_socket_back_and_a_seat_is_never_confused() {
     let feeder = Feeder::new(CAPACITY);
-    let mut pump = Pump::new(1);
+    let mut pump = Pump::new(1, |_, _| ());
     let first = pump.adopt(pair().0, feeder.feed.clone(), (), Duration::ZERO).unwrap();
     assert!(pump.adopt(pair().0, feeder.feed.clone(), (), Duration::ZERO).is_err());
     pump.hung_up(first);
@@ -140,7 +140,7 @@ fn a_full_table_hands_the_socket_back_and_a_seat_is_never_confused() {
 #[test]
 fn at_its_end_a_stream_is_sent_to_the_last_byte() {
     let mut feeder = Feeder::new(CAPACITY);
-    let mut pump = Pump::new(1);
+    let mut pump = Pump::new(1, |_, _| ());
     let (near, mut far) = pair();
     pump.adopt(near, feeder.feed.clone(), (), feeder.now()).unwrap();
     (0..30).for_each(|_| feeder.frame());

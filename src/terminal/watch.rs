@@ -8,16 +8,19 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use async_io::Timer;
+use serde::Deserialize;
 use smol::Unblock;
 use smol::future;
 use smol::io::AsyncWriteExt;
 use smol::stream::StreamExt;
 
 use super::args::{Job, Output, UsageError};
+use super::bytes::{encoded, random};
 use super::client::Client;
 use super::http::{Answer, STALL, within};
 use super::meter::{Meter, bits_per_second};
-use super::{Failure, channels};
+use super::text::Text;
+use super::{Failure, channels, json};
 
 /// Bytes taken from the box at once.
 const READ: usize = 64 * 1024;
@@ -73,7 +76,8 @@ pub(super) async fn watch(client: &Client, job: &Job) -> Result<(), Failure> {
     if job.output.is_none() && io::stdout().is_terminal() {
         return Err(Failure::Usage(UsageError::Screen));
     }
-    let answer = client.get(&path(client, job).await).await?;
+    let name = format!("w{}", encoded(&random::<12>()?));
+    let answer = client.get(&as_viewer(&path(client, job).await, &name)).await?;
     if !answer.is_transport_stream() {
         return Err(WatchError::NotAStream.into());
     }
@@ -85,6 +89,9 @@ pub(super) async fn watch(client: &Client, job: &Job) -> Result<(), Failure> {
     stream.summarise();
     if matches!(outcome, Ok(End::Box) | Err(WatchError::Broken(_))) {
         client.still_let_in().await?; // the box ends the streams of whom it puts out
+        if let Some(why) = why_ended(client, &name).await {
+            say(&format!("{why}\n"));
+        }
     }
     let end = match outcome? {
         End::Reader => return Ok(()),
@@ -110,6 +117,35 @@ async fn path(client: &Client, job: &Job) -> String {
     let listed = channels::stream_path(client, job.channel).await;
     // A link for one channel does not open the list; the number has to do then.
     listed.unwrap_or_else(|| format!("/live/{}.ts", job.channel))
+}
+
+/// The same stream, asked for by a viewer of this name.
+fn as_viewer(path: &str, name: &str) -> String {
+    let joint = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{joint}v={name}")
+}
+
+/// Why the box ended the stream of the viewer of this name, where it says so and it is no mere end.
+async fn why_ended(client: &Client, name: &str) -> Option<&'static str> {
+    #[derive(Deserialize)]
+    struct End {
+        reason: Text,
+    }
+
+    let body = client.get(&as_viewer("/api/v1/ended", name)).await.ok()?.body().await.ok()?;
+    let End { reason } = json::read(&body)?;
+    Some(match reason.as_str() {
+        "tv-moved" => "the television went to a channel of another frequency, and the stream with it",
+        "tv-took" => "the television took its tuner back",
+        "taken" => {
+            "something more important took the tuner: a recording, or somebody the television let go first"
+        }
+        "source" => "the channel's source ended or went away",
+        "stalled" => "the box hung up: nothing was taken from it for too long",
+        "too-slow" => "the box hung up: this connection is too slow for the channel",
+        "shutdown" => "the box goes down",
+        _ => return None,
+    })
 }
 
 fn open(output: Option<&Output>) -> io::Result<File> {

@@ -1,0 +1,107 @@
+//! `GET /api/v1/ended?v=…`: why the stream that the caller watched as `v` ended.
+
+use std::cell::RefCell;
+use std::io;
+use std::time::Duration;
+
+use embedded_io_async::{Read, Write};
+use heapless::Vec;
+use serde::Serialize;
+
+use super::SetTopBox;
+use super::live::{BAD_VIEWER, viewer_id};
+use super::visit::{Visit, json, refuse};
+use crate::access::{Holder, LinkUse, Refusal, ViewerId};
+use crate::http::{Exchange, Status};
+use crate::pump::{Ended, Left};
+use crate::sys::clock;
+
+/// Ends that are kept, all viewers together; a newer one takes the place of the oldest.
+const KEPT: usize = 32;
+
+/// A stream that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Departed {
+    /// Whose it was.
+    pub holder: Holder,
+    /// Why: `tv-moved`, `tv-took`, `taken`, `source`, `shutdown`, `stalled`, `too-slow` or `put-out`.
+    pub why: &'static str,
+    viewer: Option<ViewerId>,
+    at: Duration,
+}
+
+/// Why streams ended that had a viewer's name: the last [`KEPT`].
+pub struct Departures {
+    last: RefCell<Vec<Departed, KEPT>>,
+    tell: Box<dyn Fn(&Departed)>,
+}
+
+impl Departures {
+    /// None yet; `tell` hears of each when it happens.
+    #[must_use]
+    pub fn new(tell: Box<dyn Fn(&Departed)>) -> Self {
+        Self { last: RefCell::default(), tell }
+    }
+
+    /// Takes note of an end. Who hung up knows why.
+    pub(super) fn note(&self, link: &LinkUse, why: Left, now: Duration) {
+        let Some((why, (holder, viewer))) = word(why).zip(link.viewer()) else { return };
+        let departed = Departed { holder, why, viewer, at: now };
+        (self.tell)(&departed);
+        if departed.viewer.is_none() {
+            return;
+        }
+        let mut last = self.last.borrow_mut();
+        let same = |d: &Departed| d.holder == departed.holder && d.viewer == departed.viewer;
+        if let Some(before) = last.iter().position(same).or(last.is_full().then_some(0)) {
+            last.remove(before);
+        }
+        let _room = last.push(departed);
+    }
+
+    /// Why the stream of `holder` that called itself `viewer` ended, and when.
+    fn find(&self, holder: Holder, viewer: ViewerId) -> Option<(&'static str, Duration)> {
+        let viewer = Some(viewer);
+        let last = self.last.borrow();
+        last.iter().find(|d| d.holder == holder && d.viewer == viewer).map(|d| (d.why, d.at))
+    }
+}
+
+/// The word for it, in answers and events.
+const fn word(why: Left) -> Option<&'static str> {
+    Some(match why {
+        Left::HungUp => return None,
+        Left::Stalled => "stalled",
+        Left::TooSlow => "too-slow",
+        Left::PutOut => "put-out",
+        Left::Ended(Ended::Source) => "source",
+        Left::Ended(Ended::Shutdown) => "shutdown",
+    })
+}
+
+#[derive(Serialize)]
+struct EndView {
+    reason: &'static str,
+    ago_s: u64,
+}
+
+pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
+    stb: &SetTopBox,
+    visit: &Visit<'_>,
+    mut exchange: Exchange<'_, S>,
+) -> io::Result<bool> {
+    let caller = match visit.identify(stb, &mut exchange, |_| Ok(())) {
+        Ok(caller) => caller,
+        Err(why) => return refuse(stb, exchange, &why).await,
+    };
+    let Some(viewer) = viewer_id(&visit.request) else {
+        return refuse(stb, exchange, &Refusal::BadRequest(BAD_VIEWER)).await;
+    };
+    match stb.departures.find(caller.holder(), viewer) {
+        Some((reason, at)) => {
+            let ago_s = clock::boot().saturating_sub(at).as_secs();
+            json(exchange, &EndView { reason, ago_s }).await
+        }
+        None => exchange.refuse(Status::NotFound, "no stream of that viewer has ended lately").await,
+    }
+}
