@@ -24,6 +24,7 @@ mod origin;
 mod probe;
 mod receiver;
 mod reception;
+pub mod request;
 pub mod services;
 
 pub use crate::service::Identity;
