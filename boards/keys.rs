@@ -56,7 +56,11 @@ pub(crate) const KEYS: &[(&str, &str, &str)] = &[
         "&str",
         "Group whose members may ask all of the local socket, the TV's screen among them; empty: none.",
     ),
-    ("view_group", "&str", "Group whose members may see status, channels and events there; empty: none."),
+    (
+        "view_group",
+        "&str",
+        "Group whose members may see status, channels, tuners and events there; empty: none.",
+    ),
     ("streams_per_terminal", "u16", "Streams of one terminal at one time, whatever the links."),
     (
         "clock_source",

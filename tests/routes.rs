@@ -46,6 +46,9 @@ const TABLE: &[Row] = &[
     //                                                                                       stranger| viewer          | guest   | owner   |player| box
     ("GET",    "/api/v1/box",                  "/api/v1/box",                  NO_BODY,      "200    | 200 200 200 200 | 200 200 | 200 200 | 200 | 200 200"),
     ("GET",    "/api/v1/channels",             "/api/v1/channels",             NO_BODY,      "401    | 200 200 200 403 | 200 200 | 200 200 | 200 | 200 403"),
+    ("POST",   "/api/v1/channels/*/ask",       "/api/v1/channels/1/ask",       NO_BODY,      "401    | 200 200 403 403 | 200 200 | 200 200 | 403 | 403 403"),
+    ("POST",   "/api/v1/channels/*/ask",       "/api/v1/channels/2/ask",       NO_BODY,      "401    | 200 200 403 403 | 403 403 | 200 200 | 403 | 403 403"),
+    ("POST",   "/api/v1/channels/*/ask",       "/api/v1/channels/999/ask",     NO_BODY,      "401    | 404 404 403 403 | 403 403 | 404 404 | 403 | 403 403"),
     ("GET",    "/api/v1/epg",                  "/api/v1/epg",                  NO_BODY,      "401    | 200 200 200 403 | 200 200 | 200 200 | 200 | 200 403"),
     ("GET",    "/api/v1/epg",                  "/api/v1/epg?channel=2",        NO_BODY,      "401    | 200 200 200 403 | 403 403 | 200 200 | 200 | 200 403"),
     ("GET",    "/api/v1/ended",                "/api/v1/ended?v=nobody",       NO_BODY,      "401    | 404 404 404 404 | 404 404 | 404 404 | 404 | 404 404"),

@@ -1,5 +1,5 @@
-//! `GET /api/v1/channels[?all=1]`: the channels that the caller may watch and that can be watched now; with `all`, the
-//! others too.
+//! `GET /api/v1/channels[?all=1]`: the channels that the caller may watch and that can be watched now, be it after a
+//! tuner is tuned (`tuner`) or the television was asked (`ask`); with `all`, the others too.
 
 use std::io;
 
@@ -195,7 +195,7 @@ impl SetTopBox {
     fn channel_json(&self, index: usize, all: bool, caller: &Caller) -> Option<Vec<u8>> {
         let channels = self.channels.borrow();
         let entry = channels.get(index)?;
-        let available = channels.availability(entry, &self.tuners.borrow(), false);
+        let available = channels.availability(entry, &self.tuners.borrow(), self.take_over.can_ask());
         let guide = self.guide.borrow();
         if !caller.sees(entry.number) || (!all && available == Available::No) {
             return Some(Vec::new());

@@ -74,6 +74,9 @@ const fn word(why: Left) -> Option<&'static str> {
         Left::Stalled => "stalled",
         Left::TooSlow => "too-slow",
         Left::PutOut => "put-out",
+        Left::Ended(Ended::TvMoved) => "tv-moved",
+        Left::Ended(Ended::TvTook) => "tv-took",
+        Left::Ended(Ended::Taken) => "taken",
         Left::Ended(Ended::Source) => "source",
         Left::Ended(Ended::Shutdown) => "shutdown",
     })

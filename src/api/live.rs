@@ -2,17 +2,20 @@
 //! hangs up, or comes again under the same `v`.
 
 use std::io;
+use std::time::Duration;
 
 use embedded_io_async::{Read, Write};
 use serde::Serialize;
 
+use super::reply::{self, NotNow};
 use super::visit::{Visit, challenge};
-use super::{Next, SetTopBox, reply};
-use crate::access::{LinkUse, Refusal, VIEWER_ID_MAX, ViewerId};
+use super::{Next, SetTopBox};
+use crate::access::{Caller, LinkUse, Refusal, VIEWER_ID_MAX, ViewerId};
 use crate::channel::{Channel, ChannelError, Wanted};
 use crate::http::{Exchange, Method, Request, Status};
+use crate::sys::clock;
 use crate::ts::service_info::Name;
-use crate::tuner::arbiter::Priority;
+use crate::tuner::Lease;
 
 /// ISO 13818-1 over HTTP (RFC 3555 registers the type).
 const MPEG_TS: &str = "video/mp2t";
@@ -23,7 +26,7 @@ pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>
     exchange: Exchange<'_, S>,
 ) -> io::Result<Next> {
     let is_head = visit.request.method == Method::Head;
-    let (channel, link) = match open(stb, visit, is_head) {
+    let (caller, channel, link) = match open(stb, visit, is_head) {
         Ok(opened) => opened,
         Err(why) => return refuse(stb, exchange, &why).await,
     };
@@ -31,20 +34,50 @@ pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>
         exchange.live(MPEG_TS).await?;
         return Ok(Next::Close);
     }
-    match channel.lease(&stb.tuners, Priority::VIEWER).await {
+    match lock(stb, &caller, &channel).await {
         Ok(lease) => {
             exchange.live(MPEG_TS).await?;
             Ok(Next::Watch(lease, link))
         }
         Err(why) => {
-            let (status, sentence) = reply::lease_error(&why);
-            exchange.refuse(status, &sentence).await.map(Next::after)
+            let (status, code, sentence) = why.answer(stb.take_over.can_ask());
+            exchange.refuse_as(status, code, &sentence).await.map(Next::after)
         }
     }
 }
 
+/// Locks the channel for the caller.
+async fn lock(stb: &SetTopBox, caller: &Caller, channel: &Channel) -> Result<Lease, NotNow> {
+    if stb.is_kept_from(caller, channel) {
+        return Err(NotNow::Kept);
+    }
+    let lease = channel.lease(&stb.tuners, stb.wish(caller)).await.map_err(NotNow::Lease)?;
+    stb.take_over.opened(caller.holder());
+    if channel.is_marked_scrambled() && !shows_itself(stb, &lease).await {
+        return Err(NotNow::Scrambled);
+    }
+    Ok(lease)
+}
+
+/// A service that is listed as scrambled turns out to be clear: so are its packets, where a decoder can start.
+async fn shows_itself(stb: &SetTopBox, lease: &Lease) -> bool {
+    let until = clock::boot() + PATIENCE;
+    loop {
+        match lease.is_scrambled(clock::boot()) {
+            Some(scrambled) => return !scrambled,
+            None if clock::boot() >= until || stb.reactor.sleep(LOOK).await.is_err() => return false,
+            None => {}
+        }
+    }
+}
+
+/// In this time a service shows whether it is scrambled: a picture that can be started at comes every few seconds.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two looks at it.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// Who, and may they. The viewer's earlier stream ends here, before the new one needs a tuner; a HEAD ends none.
-fn open(stb: &SetTopBox, visit: &Visit<'_>, is_head: bool) -> Result<(Channel, LinkUse), Refusal> {
+fn open(stb: &SetTopBox, visit: &Visit<'_>, is_head: bool) -> Result<(Caller, Channel, LinkUse), Refusal> {
     let caller = visit.caller(stb)?;
     let channel = caller.open(&stb.channels.borrow(), &wanted(&visit.request, visit.part)?)?;
     let viewer = match visit.request.has_parameter("v") && !is_head {
@@ -53,7 +86,7 @@ fn open(stb: &SetTopBox, visit: &Visit<'_>, is_head: bool) -> Result<(Channel, L
     };
     let link = stb.access.connect(&caller, viewer)?;
     stb.end_what_is_over();
-    Ok((channel, link))
+    Ok((caller, channel, link))
 }
 
 pub(super) const BAD_VIEWER: &str = "v is up to 32 letters, digits, '-' and '_'";
@@ -63,7 +96,7 @@ pub(super) fn viewer_id(request: &Request<'_>) -> Option<ViewerId> {
 }
 
 /// The channel a request carries: its number, and the name where it has one.
-fn wanted(request: &Request<'_>, number: &str) -> Result<Wanted, Refusal> {
+pub(super) fn wanted(request: &Request<'_>, number: &str) -> Result<Wanted, Refusal> {
     let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
     let number = number.parse().ok().filter(|_| digits).ok_or(Refusal::Channel(ChannelError::Unknown(0)))?;
     let name = request.has_parameter("name").then(|| {

@@ -25,6 +25,7 @@ use crate::reactor::Reactor;
 use crate::sys::clock;
 use crate::tuner::{Lease, Tuners};
 
+mod ask;
 mod channels;
 mod ended;
 mod epg;
@@ -37,6 +38,7 @@ mod session;
 mod terminals;
 mod visit;
 
+pub use ask::{TakeOver, TunerNews, TunerQuestion};
 pub use channels::{ChannelView, stream_path};
 pub use ended::{Departed, Departures};
 pub use route::{ROUTES, Route, VERSION};
@@ -78,6 +80,8 @@ pub struct SetTopBox {
     pub guide: RefCell<Epg>,
     /// All who watch.
     pub pump: RefCell<Pump<Ticket>>,
+    /// The way to who sits before the television.
+    pub take_over: TakeOver,
     /// Why streams ended.
     pub departures: Rc<Departures>,
     /// Names that are this box's, beside its addresses and `localhost`.
@@ -231,6 +235,7 @@ async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
         Route::Box => introduce(exchange).await,
         Route::Channels => channels::answer(stb, &visit, exchange).await,
         Route::Epg => epg::answer(stb, &visit, exchange).await,
+        Route::Ask => Box::pin(ask::answer(stb, &visit, exchange)).await,
         Route::Ended => ended::answer(stb, &visit, exchange).await,
         Route::Playlist => playlist::answer(stb, &visit, exchange).await,
         Route::Session => Box::pin(session::answer(stb, &visit, exchange)).await,

@@ -57,7 +57,7 @@ enum Groups {
 /// What the list shows.
 #[derive(Clone, Copy)]
 struct Shown<'c> {
-    /// Channels that are not available, too.
+    /// Channels that cannot be watched or have to be asked for, too.
     all: bool,
     groups: Groups,
     /// To whom.
@@ -78,7 +78,8 @@ impl SetTopBox {
     fn playlist_entry(&self, index: usize, shown: Shown<'_>, authority: &str, token: &str) -> Option<String> {
         let channels = self.channels.borrow();
         let entry = channels.get(index)?;
-        let available = channels.availability(entry, &self.tuners.borrow(), false) == Available::Now;
+        // A plain player cannot ask for a tuner.
+        let available = channels.availability(entry, &self.tuners.borrow(), false) != Available::No;
         if !shown.caller.sees(entry.number) || (!shown.all && !available) {
             return Some(String::new());
         }

@@ -48,12 +48,44 @@ pub(super) fn enrol_error(why: &EnrolError) -> (Status, String) {
     }
 }
 
-/// What the client is told when the channel cannot be locked.
-pub(super) fn lease_error(why: &LeaseError) -> (Status, String) {
-    let sentence = match why {
-        // Why is in the log and in `stbcastd status`; a viewer has no use for the box's paths and interfaces.
-        LeaseError::Source(_) => "the channel's source cannot be opened".into(),
-        other => other.to_string(),
-    };
-    (Status::ServiceUnavailable, sentence)
+/// Why a channel cannot be watched now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NotNow {
+    /// There is no lease.
+    Lease(LeaseError),
+    /// A tuner is free, and kept for somebody whom the television let go first.
+    Kept,
+    /// Its packets are scrambled, and nothing descrambles them.
+    Scrambled,
+}
+
+/// What is said of a channel that cannot be watched for want of keys.
+pub(super) const SCRAMBLED: &str = "the channel is scrambled, and this box does not descramble it";
+
+impl NotNow {
+    /// Status, a word for programs, and a sentence; `can_ask`: somebody is there who can answer for the television.
+    pub(super) fn answer(&self, can_ask: bool) -> (Status, Option<&'static str>, String) {
+        const NOW: Status = Status::ServiceUnavailable;
+        let why = match self {
+            Self::Lease(why) => why,
+            Self::Kept => {
+                let sentence = "the television let somebody else go first; try again in a moment";
+                return (NOW, Some("no-tuner"), sentence.into());
+            }
+            Self::Scrambled => return (Status::Conflict, Some("scrambled"), SCRAMBLED.into()),
+        };
+        match why {
+            // Why is in the log and in `stbcastd status`; a viewer has no use for the box's paths and interfaces.
+            LeaseError::Source(_) => (NOW, None, "the channel's source cannot be opened".into()),
+            LeaseError::Ask if can_ask => (Status::Conflict, Some("ask"), why.to_string()),
+            LeaseError::Ask => {
+                let sentence =
+                    "the tuner is in use, and nobody is at the television who could be asked for it";
+                (NOW, Some("no-tuner"), sentence.into())
+            }
+            LeaseError::NoTuner(_) => (NOW, Some("no-tuner"), why.to_string()),
+            LeaseError::Tuner(_) => (NOW, Some("tuner"), why.to_string()),
+            _ => (NOW, None, why.to_string()),
+        }
+    }
 }

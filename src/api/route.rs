@@ -8,6 +8,7 @@ use crate::http::Method;
 pub enum Route {
     Box,
     Channels,
+    Ask,
     Epg,
     Ended,
     Playlist,
@@ -33,6 +34,7 @@ pub const VERSION: u8 = 1;
 pub const ROUTES: &[(&str, &[Method], Route)] = &[
     ("/api/v1/box", &[Get], Route::Box),
     ("/api/v1/channels", &[Get], Route::Channels),
+    ("/api/v1/channels/*/ask", &[Post], Route::Ask),
     ("/api/v1/epg", &[Get], Route::Epg),
     ("/api/v1/ended", &[Get], Route::Ended),
     ("/playlist.m3u", &[Get], Route::Playlist),

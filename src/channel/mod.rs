@@ -15,7 +15,7 @@ use crate::sys::clock;
 use crate::ts::event::Guide;
 use crate::ts::psi::{Codec, Language, SECTION_KEPT};
 use crate::ts::service_info::{Name, ServiceKind, ServiceTriple};
-use crate::tuner::arbiter::Priority;
+use crate::tuner::arbiter::{Choice, Priority};
 use crate::tuner::{Known, Lease, LeaseError, MuxId, Tuners};
 
 mod claim;
@@ -116,6 +116,8 @@ pub struct Wanted {
 pub struct Channel {
     mux: MuxId,
     known: Known,
+    /// It is listed as such.
+    scrambled: bool,
 }
 
 /// Why a channel is not to be had.
@@ -139,6 +141,18 @@ pub struct Renamed {
 }
 
 impl Channel {
+    /// What a wish for it would lead to now. `can_ask`: somebody is there who can answer for the television.
+    #[must_use]
+    pub fn reach(&self, tuners: &Tuners, wish: Priority, can_ask: bool) -> Choice {
+        tuners.reach(self.mux, wish, can_ask)
+    }
+
+    /// The list says that it is scrambled. Its packets may show otherwise.
+    #[must_use]
+    pub const fn is_marked_scrambled(&self) -> bool {
+        self.scrambled
+    }
+
     /// Locks the channel: shares its mux where it is tuned, tunes it where it is not. `wish` is how much that weighs
     /// where others want the tuner.
     pub async fn lease(&self, tuners: &RefCell<Tuners>, wish: Priority) -> Result<Lease, LeaseError> {

@@ -108,7 +108,7 @@ impl ChannelTable {
             return Err(ChannelError::Renamed(renamed.into()));
         }
         let mux = self.mux_of(entry).ok_or(ChannelError::NoSource(wanted.number))?;
-        Ok(Channel { mux, known: entry.known() })
+        Ok(Channel { mux, known: entry.known(), scrambled: entry.scrambled })
     }
 
     /// The entry of `number`.

@@ -19,7 +19,8 @@ Usage:
   stbcastd run [--listen A:P]… [--source URL]… [--import FILE]…
                [--vendor-import FILE]… [--iptv-interface NAME]
                [--authority WHO] [--state DIR] [--socket PATH] [--name NAME]…
-               [--log LEVEL] [--user NAME] [--config FILE]
+               [--log LEVEL] [--user NAME] [--tuner-owner ui|box]
+               [--config FILE]
   stbcastd check [the same]
   stbcastd ready [--timeout 30s]
   stbcastd manifest [FILE]
@@ -33,6 +34,7 @@ Usage:
                 [--recording]
   stbcastd channels [--all] [--json]
   stbcastd status [--json]
+  stbcastd tuners [--json]
   stbcastd name [--json]
   stbcastd name claim <name> [--recovery CODE | --handover TEXT] [--yes]
   stbcastd name suggest | key | recovery | cancel-move
@@ -47,6 +49,12 @@ run starts the box, in the foreground. It ends on SIGTERM or Ctrl-C.
                      udp://[SENDER@]GROUP:PORT[?iface=NAME]
                      rtp://[SENDER@]GROUP:PORT[?iface=NAME]
                      file:PATH[?loop][&speed=N]
+                   or a tuner of this machine, which receives many muxes:
+                     dvb:ADAPTER[.FRONTEND][?demux=N]
+  --tuner-owner WHO
+                   who may tune: ui, the program that draws the television's
+                   screen (the box serves what the television is on, and tunes
+                   where that program grants it at the local socket), or box
   --import FILE    a list of multicast channels with their numbers and names:
                    M3U, Enigma2 bouquet; may be repeated
   --vendor-import FILE
@@ -124,6 +132,7 @@ The other commands ask the running box over its local socket; --state DIR or
                    people who watch.
   link playlist    prints the URL of an M3U list with every channel.
   channels         lists what can be watched now; --all: the rest, too.
+  tuners           shows the tuners: what they receive, for whom, how well.
   status           shows muxes, viewers and what was lost.
                    --json: the box's own lines, for programs.
 

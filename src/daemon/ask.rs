@@ -7,7 +7,9 @@ use super::exit::{Exit, Failure};
 use super::names;
 use super::questions::Question;
 use crate::local::client::{AskError, ask as ask_box};
-use crate::local::protocol::{BoxLine, ChannelLine, Link, MuxLine, PlayerLine, TerminalLine, read};
+use crate::local::protocol::{
+    BoxLine, ChannelLine, Link, MuxLine, PlayerLine, TerminalLine, TunerLine, TunerView, read,
+};
 
 /// Asks and prints.
 pub(super) fn ask(question: &Question) -> Result<(), Failure> {
@@ -57,13 +59,19 @@ fn shown(cmd: &str, line: &[u8]) -> Option<String> {
         "player" => read::<PlayerLine>(line)?.url.as_str().into(),
         "channels" => {
             let channel = read::<ChannelLine>(line)?.channel;
-            let missing = if channel.available == "now" { "" } else { ", not available" };
+            let missing = match channel.available.as_str() {
+                "now" => "",
+                "tuner" => ", needs a tuner",
+                "ask" => ", the television has to be asked",
+                _ => ", not available",
+            };
             format!("{:5}  {} ({}{missing})", channel.number, channel.name, channel.kind)
         }
         "terminals" => {
             let terminal = read::<TerminalLine>(line)?.terminal;
             format!("{:3}  {:6}  {}", terminal.slot, terminal.role, terminal.name)
         }
+        "tuners" => tuner_text(&read::<TunerLine>(line)?.tuner),
         "status" => match read::<MuxLine>(line) {
             Some(mux) => mux_text(&mux),
             None => box_text(&read::<BoxLine>(line)?),
@@ -133,4 +141,96 @@ fn guide_text(b: &BoxLine) -> String {
         text += &format!(", {n} {what}");
     }
     text
+}
+
+/// How a tuner is shown: what it is, what it does, how well it receives.
+fn tuner_text(t: &TunerView) -> String {
+    let mut text = format!("{:2}  dvb:{}  {}", t.number, t.device, t.state);
+    if let Some(mux) = &t.mux {
+        text += &format!("  {mux}");
+    }
+    if let Some(why) = &t.error {
+        text += &format!(" ({why})");
+    }
+    let users = match t.users.as_deref() {
+        None => "nobody uses it".to_owned(),
+        Some("viewers") => format!("{} services watched", t.watched),
+        Some(other) => format!("for {other}"),
+    };
+    let whose = match t.whose.as_str() {
+        "ui" => "the television's",
+        "granted" => "granted by the television",
+        _ => "the box's",
+    };
+    text += &format!("\n      {users}; {whose}");
+    let thousandths = |n: i32| format!("{:.1}", f64::from(n) / 1000.0);
+    let permille = |n: u16| format!("{:.1} %", f64::from(n) / 10.0);
+    let strength = t.strength_mdbm.map(|n| thousandths(n) + " dBm").or(t.strength_permille.map(permille));
+    let quality = t.cnr_mdb.map(|n| thousandths(n) + " dB").or(t.cnr_permille.map(permille));
+    let errors = |wrong: Option<u64>, all: Option<u64>| Some(format!("{} of {}", wrong?, all?));
+    let measured = [
+        ("strength", strength),
+        ("carrier to noise", quality),
+        ("bits wrong", errors(t.bit_errors, t.bits)),
+        ("blocks lost", errors(t.block_errors, t.blocks)),
+    ];
+    for (what, value) in measured.into_iter().filter_map(|(what, value)| Some((what, value?))) {
+        text += &format!("; {what} {value}");
+    }
+    if let Some(name) = &t.name {
+        text += &format!(
+            "\n      {name}: {}",
+            t.systems.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(", ")
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::local::protocol::{line, text, word};
+
+    #[test]
+    fn a_tuner_is_shown_with_what_is_known_of_it() {
+        let idle = TunerView {
+            device: text("0.0"),
+            state: word("idle"),
+            whose: word("box"),
+            ..TunerView::default()
+        };
+        let shown_as = |view: TunerView| shown("tuners", &line(&TunerLine { tuner: view })).unwrap();
+        assert_eq!(shown_as(idle), " 0  dvb:0.0  idle\n      nobody uses it; the box's");
+        let locked = TunerView {
+            number: 1,
+            device: text("1.0"),
+            name: Some(text("Demod")),
+            systems: [word("dvb-t"), word("dvb-t2")].into_iter().collect(),
+            state: word("locked"),
+            mux: Some(text("dvb-t2:474000000")),
+            users: Some(word("viewers")),
+            watched: 2,
+            whose: word("granted"),
+            strength_mdbm: Some(-51_250),
+            cnr_permille: Some(875),
+            block_errors: Some(3),
+            blocks: Some(1000),
+            ..TunerView::default()
+        };
+        let expected = " 1  dvb:1.0  locked  dvb-t2:474000000\n      2 services watched; granted by the television; \
+                        strength -51.2 dBm; carrier to noise 87.5 %; blocks lost 3 of 1000\n      Demod: dvb-t, dvb-t2";
+        assert_eq!(shown_as(locked), expected);
+        let tv = TunerView {
+            state: word("failed"),
+            error: Some(text("another program uses the tuner")),
+            users: Some(word("television")),
+            whose: word("ui"),
+            ..TunerView::default()
+        };
+        let text = shown_as(tv);
+        assert!(
+            text.contains("failed (another program uses the tuner)")
+                && text.contains("for television; the tel")
+        );
+    }
 }

@@ -15,6 +15,7 @@ use crate::board;
 use crate::ddns::providers::{PROVIDERS, ProviderError, ProviderSetting};
 use crate::import::Authority;
 use crate::source::{SourceUrl, UrlError};
+use crate::tuner::arbiter::Owner;
 
 /// What a run is told.
 #[derive(Debug, Default, PartialEq)]
@@ -35,6 +36,7 @@ pub(super) struct Settings {
     pub(super) naming: NameSettings,
     pub(super) ddns_providers: Vec<ProviderSetting>,
     pub(super) user: Option<String>,
+    pub(super) tuner_owner: Option<Owner>,
 }
 
 /// Why a setting is refused.
@@ -49,6 +51,7 @@ pub(super) enum SettingError {
     Interface(String, String),
     LogLevel(String),
     Clock(String),
+    TunerOwner(String),
     Named { key: &'static str, value: String, why: String },
     Provider(ProviderError),
     TooMany(&'static str, usize),
@@ -74,6 +77,9 @@ impl fmt::Display for SettingError {
                 write!(f, "iptv-interface '{name}': there is no such network interface here, but {there}")
             }
             Self::LogLevel(text) => write!(f, "log '{text}': one of error, warn, info, debug"),
+            Self::TunerOwner(text) => {
+                write!(f, "tuner-owner '{text}': ui (the television's program, which may grant it) or box")
+            }
             Self::Clock(text) => write!(f, "clock '{text}': one of rtc, ntp, none"),
             Self::Named { key, value, why } => write!(f, "{key} '{value}': {why}"),
             Self::Provider(why) => write!(f, "ddns-provider: {why}"),
@@ -148,6 +154,11 @@ impl Settings {
                 self.clock = Some(clock);
                 Ok(())
             }
+            "tuner-owner" => {
+                let owner = Owner::named(value).ok_or_else(|| SettingError::TunerOwner(value.into()))?;
+                self.tuner_owner = Some(owner);
+                Ok(())
+            }
             key => {
                 let taken = self.naming.set(key, value);
                 taken.unwrap_or_else(|| Err(SettingError::UnknownKey(key.into())))
@@ -174,6 +185,12 @@ impl Settings {
     pub(super) fn authority(&self) -> Authority {
         let board = || Authority::named(board::AUTHORITY).unwrap_or(Authority::Import); // boards/build.rs has checked it
         self.authority.unwrap_or_else(board)
+    }
+
+    /// Whose the tuners are.
+    pub(super) fn tuner_owner(&self) -> Owner {
+        let board = || Owner::named(board::TUNER_OWNER).unwrap_or(Owner::Ui); // boards/build.rs has checked it
+        self.tuner_owner.unwrap_or_else(board)
     }
 
     /// The interface of imported multicast groups; `None` where the kernel is to choose. It has to be there, but that
@@ -227,6 +244,7 @@ pub(super) const KEYS: &[&str] = &[
     "socket",
     "source",
     "state",
+    "tuner-owner",
     "user",
     "vendor-import",
 ];
@@ -262,6 +280,10 @@ mod tests {
             (settings.listen.len(), settings.sources.len(), &settings.names[..]),
             (1, 1, &["tv.example".into()][..])
         );
+        for (value, owner) in [("ui", Some(Owner::Ui)), ("box", Some(Owner::Box)), ("me", None)] {
+            let taken = settings.set("tuner_owner", value);
+            assert_eq!(taken.is_ok().then(|| settings.tuner_owner()), owner, "{value}");
+        }
         fs::write(&path, "\nlisten = here\n").unwrap();
         let error = Settings::default().read(&path).unwrap_err();
         assert_eq!(

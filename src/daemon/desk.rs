@@ -1,11 +1,13 @@
 //! What the box answers at its local socket.
 
+use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::grants::Grants;
 use crate::access::{Scope, Terms};
 use crate::api::{ChannelView, SetTopBox, stream_path};
 use crate::board;
@@ -14,7 +16,7 @@ use crate::ddns::Names;
 use crate::ddns::providers::Providers;
 use crate::local::hub::Hub;
 use crate::local::protocol::{BoxLine, Done, Link, MuxLine, Request, line, text};
-use crate::local::server::{Answer, Right, parse};
+use crate::local::server::{Answer, Number, Right, parse};
 use crate::sys::{clock, socket};
 use crate::tuner::{Mux, OpenMux};
 
@@ -24,6 +26,8 @@ pub(super) struct Desk {
     pub(super) hub: Rc<Hub>,
     pub(super) names: Rc<Names>,
     pub(super) providers: Rc<Providers>,
+    /// Who granted which tuner.
+    pub(super) grants: RefCell<Grants>,
     /// Where the HTTP server listens.
     addresses: Vec<SocketAddr>,
     started: Duration,
@@ -41,11 +45,11 @@ impl Desk {
         (names, providers): (Rc<Names>, Rc<Providers>),
         (addresses, started): (Vec<SocketAddr>, Duration),
     ) -> Self {
-        Self { stb, hub, names, providers, addresses, started }
+        Self { stb, hub, names, providers, grants: RefCell::default(), addresses, started }
     }
 
-    /// The answer to a request line of a peer with this right.
-    pub(super) async fn answer(&self, bytes: &[u8], right: Right) -> Answer {
+    /// The answer to a request line of the conversation of this number and right.
+    pub(super) async fn answer(&self, bytes: &[u8], (by, right): (Number, Right)) -> Answer {
         let request = match parse(bytes) {
             Ok(request) => request,
             Err(why) => return Answer::Lines(line(&Done::no(why))),
@@ -58,15 +62,16 @@ impl Desk {
         }
         let answered = match (right, request.cmd.as_str()) {
             (_, "status") => Ok(self.status()),
+            (_, "tuners") => Ok(self.tuners()),
             (_, "name") => Ok(self.name()),
             (_, "channels") => Ok(self.channels(request.all == Some(true))),
             (Right::View, _) => Err("only members of the group 'control' may ask for that".into()),
-            (Right::Control, _) => self.change(&request).await,
+            (Right::Control, _) => self.change(&request, by).await,
         };
         Answer::Lines(answered.unwrap_or_else(|why| line(&Done::no(&why))))
     }
 
-    async fn change(&self, request: &Request) -> Result<Vec<u8>, String> {
+    async fn change(&self, request: &Request, by: Number) -> Result<Vec<u8>, String> {
         match request.cmd.as_str() {
             "link" => self.link(request),
             "pair" => self.pair(request),
@@ -74,7 +79,9 @@ impl Desk {
                 self.stb.pairing.close();
                 Ok(line(&Done::YES))
             }
-            "answer" => self.answer_for_screen(request),
+            "answer" => self.answer_for_screen(request, by),
+            "tuner-grant" => self.grant_tuner(request, by),
+            "tuner-withdraw" => self.withdraw_tuner(request, by).await,
             "terminals" => Ok(self.terminals()),
             "rename" => self.rename(request).await,
             "revoke" => self.revoke(request).await,
@@ -91,8 +98,8 @@ impl Desk {
         let (channels, tuners) = (self.stb.channels.borrow(), self.stb.tuners.borrow());
         let guide = self.stb.guide.borrow();
         let entries = (0..channels.len()).filter_map(|i| channels.get(i));
-        let shown = entries.map(|e| (e, channels.availability(e, &tuners, false)));
-        let shown = shown.filter(|(_, available)| all || *available == Available::Now);
+        let shown = entries.map(|e| (e, channels.availability(e, &tuners, true)));
+        let shown = shown.filter(|(_, available)| all || *available != Available::No);
         let view = |(e, available)| ChannelView::of(e, channels.groups(e), available, &guide);
         let lines = shown.flat_map(|shown| line(&ChannelLine { channel: view(shown) }));
         lines.chain(line(&Done::YES)).collect()

@@ -1,13 +1,15 @@
 //! What happens in the box, as lines for who listens at the local socket.
 
+use super::tuners;
 use crate::access::PutOut;
-use crate::api::Departed;
+use crate::api::{Departed, TunerNews, TunerQuestion};
 use crate::ddns::NameEvent;
 use crate::local::hub::Hub;
-use crate::local::protocol::{EventLine, line, text, word};
+use crate::local::protocol::{EventLine, TunerView, line, text, word};
 use crate::local::server::Right;
 use crate::pairing::{PairEvent, Shown};
 use crate::sys::clock;
+use crate::tuner::request::PATIENCE;
 
 /// Tells what happened at pairing. Says how many were told that may answer.
 pub(super) fn tell(hub: &Hub, event: &PairEvent) -> usize {
@@ -59,6 +61,44 @@ pub(super) fn viewers(hub: &Hub, viewers: usize) {
 pub(super) fn ended(hub: &Hub, departed: &Departed) {
     let (slot, why) = (departed.holder.slot(), Some(word(departed.why)));
     hub.tell(&line(&EventLine { slot, why, ..named("ended") }), Right::View);
+}
+
+/// Tells what a tuner does.
+pub(super) fn tuner(hub: &Hub, view: TunerView) {
+    let TunerView { number, state, mux, error, .. } = view;
+    let event = EventLine { tuner: Some(number), state: Some(state), mux, says: error, ..named("tuner") };
+    hub.tell(&line(&event), Right::View);
+}
+
+/// Tells that the television left a mux, and who watched along with it.
+pub(super) fn tv_moved(hub: &Hub, tuner: usize, mux: &str) {
+    let event = EventLine { tuner: Some(tuner), mux: Some(text(mux)), ..named("tv-moved") };
+    hub.tell(&line(&event), Right::View);
+}
+
+/// Tells that a tuner which was allowed is given back: nobody came for it.
+pub(super) fn tuner_back(hub: &Hub, tuner: usize) {
+    hub.tell(&line(&EventLine { tuner: Some(tuner), ..named("tuner-back") }), Right::Control);
+}
+
+/// Asks who sits before the television, or tells that no answer is needed any more. Says how many were told that may
+/// answer.
+pub(super) fn tuner_ask(hub: &Hub, news: TunerNews<'_>) -> usize {
+    let event = match news {
+        TunerNews::Asked(TunerQuestion { id, tuner, asker, channel, users }) => EventLine {
+            ask: Some(id),
+            tuner: Some(tuner),
+            slot: Some(asker.0),
+            name: Some(text(asker.1)),
+            channel: Some(channel.0),
+            channel_name: Some(text(channel.1)),
+            ends: Some(word(users.map_or("nothing", tuners::users))),
+            expires_s: Some(PATIENCE.as_secs()),
+            ..named("tuner-ask")
+        },
+        TunerNews::Over(id, why) => EventLine { ask: Some(id), why: Some(word(why)), ..named("tuner-asked") },
+    };
+    hub.tell(&line(&event), Right::Control)
 }
 
 /// Tells what is new of the box's name.

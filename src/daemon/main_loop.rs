@@ -7,6 +7,7 @@ use std::time::Duration;
 use smol::LocalExecutor;
 
 use super::events;
+use super::tuners::Watch;
 use super::watchdog::Watchdog;
 use crate::api::SetTopBox;
 use crate::ddns::Names;
@@ -53,7 +54,7 @@ pub(super) fn run(
     stb: &SetTopBox,
     executor: &Rc<LocalExecutor<'static>>,
     writer: &Rc<Writer>,
-    (hub, names): (&Hub, &Names),
+    (hub, names, watch): (&Hub, &Names, &Watch),
     mut watchdog: Watchdog,
 ) -> io::Result<()> {
     let mut round = Round {
@@ -76,6 +77,7 @@ pub(super) fn run(
         stb.end_what_is_over();
         events::revoked(hub, stb.access.take_put_out());
         round.tell_viewers(stb, hub);
+        watch.look(&stb.tuners.borrow());
         if round.is_over(stb, writer) {
             return Ok(());
         }

@@ -12,6 +12,7 @@ mod config;
 mod desk;
 mod events;
 mod exit;
+mod grants;
 mod imports;
 mod machine;
 mod main_loop;
@@ -23,6 +24,7 @@ mod ready;
 mod receivers;
 mod reception;
 mod start;
+mod tuners;
 mod user;
 mod watchdog;
 

@@ -24,6 +24,7 @@ pub(super) struct Question {
 /// The options that each command has, beside those that all have.
 const OPTIONS: &[(&str, &[&str])] = &[
     ("status", &["json"]),
+    ("tuners", &["json"]),
     ("channels", &["json", "all"]),
     ("terminals", &["json"]),
     ("link", &["ttl", "connections", "all", "recording"]),

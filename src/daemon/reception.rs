@@ -12,8 +12,10 @@ use crate::handshake::{Invitation, Role};
 use crate::local::protocol::{
     Done, PairingLine, PairingView, PlayerLine, QR_SIDE, QrLine, QrView, Request, line, text, word,
 };
+use crate::local::server::Number;
 use crate::pairing::{Modes, Stay, Terms};
 use crate::sys::clock;
+use crate::tuner::request::ID as TUNER_QUESTION;
 
 /// The largest QR code that is drawn.
 const QR_VERSION: Version = Version::new(8);
@@ -64,8 +66,11 @@ impl Desk {
     }
 
     /// Answers a question for the screen.
-    pub(super) fn answer_for_screen(&self, request: &Request) -> Result<Vec<u8>, String> {
+    pub(super) fn answer_for_screen(&self, request: &Request, by: Number) -> Result<Vec<u8>, String> {
         let (ask, allow) = request.ask.zip(request.allow).ok_or("answer needs ask and allow")?;
+        if ask & TUNER_QUESTION != 0 {
+            return self.answer_for_tuner((ask, allow), by);
+        }
         if self.stb.pairing.answer(ask, allow) {
             Ok(line(&Done::YES))
         } else {

@@ -18,6 +18,7 @@ use smol::future::BoxedLocal;
 use super::config::Settings;
 use super::desk::Desk;
 use super::exit::{Exit, Failure};
+use super::tuners::{self, Talk, Watch};
 use super::user::{self, Becoming};
 use super::watchdog::Watchdog;
 use super::{check, events, imports, machine, main_loop, names, providers, receivers};
@@ -53,7 +54,8 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     if sources.is_empty() {
         log::warn!("no source is configured: there will be no channels");
     }
-    let tuners = Tuners::new(sources).map_err(|e| format!("memory for rings: {e}"))?;
+    let mut tuners = Tuners::new(sources).map_err(|e| format!("memory for rings: {e}"))?;
+    tuners.set_owner(settings.tuner_owner());
     let mut channels = channels(&state, &tuners, &writer)?;
     channels.claim(settings.authority(), lists.claims);
     let reactor = Rc::new(Reactor::new().map_err(|e| format!("reactor: {e}"))?);
@@ -71,6 +73,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
         pump: RefCell::new(Pump::new(board::CONNECTIONS, api::note_end)),
         guide: RefCell::new(guide()),
         departures: departures(&hub),
+        take_over: tuners::take_over(&hub),
         names: settings.names.clone(),
         registered: RefCell::default(),
     });
@@ -85,7 +88,11 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     let providers = providers::start(settings, &state, &stb, &executor, &writer, outward, &names)?;
     let place = (addresses, sys::clock::boot());
     let desk = Desk::new(Rc::clone(&stb), Rc::clone(&hub), (Rc::clone(&names), providers), place);
-    serve_local(&stb.reactor, &executor, (local_listener, groups), Rc::new(desk));
+    let (desk, watch) = (Rc::new(desk), Rc::new(Watch::default()));
+    executor.spawn(tuners::tend(Rc::clone(&desk))).detach();
+    let (watches, tells) = (Rc::clone(&watch), Rc::clone(&desk));
+    executor.spawn(async move { watches.follow(tells).await }).detach();
+    serve_local(&stb.reactor, &executor, (local_listener, groups), desk);
     let tending = Rc::clone(&stb);
     executor.spawn(async move { report("pairing", tending.pairing.tend()).await }).detach();
     receivers::attend(&stb, &executor);
@@ -93,7 +100,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     if let Some(becoming) = becoming {
         becoming.become_it(&state)?;
     }
-    let ended = main_loop::run(&stb, &executor, &writer, (&hub, &names), watchdog);
+    let ended = main_loop::run(&stb, &executor, &writer, (&hub, &names, &watch), watchdog);
     ended.map_err(|e| format!("the main loop ended: {e}").into())
 }
 
@@ -311,12 +318,8 @@ fn serve_local(
 ) {
     let spawner = Rc::clone(executor);
     let accepting = local::accept_all(listener, Rc::clone(reactor), groups, move |peer| {
-        let (desk, right) = (Rc::clone(&desk), peer.right());
-        let serving = peer.serve(move |line| {
-            let desk = Rc::clone(&desk);
-            async move { desk.answer(&line, right).await }
-        });
-        spawner.spawn(Box::pin(serving)).detach();
+        let talk = Talk { desk: Rc::clone(&desk), number: peer.number(), right: peer.right() };
+        spawner.spawn(Box::pin(peer.serve(talk))).detach();
     });
     executor.spawn(report("local socket", accepting)).detach();
 }

@@ -166,12 +166,24 @@ impl<'c, S: Read<Error = io::Error> + Write<Error = io::Error>> Exchange<'c, S> 
 
     /// An error, as a JSON object with one sentence. Says whether the connection goes on.
     pub async fn refuse(self, status: Status, sentence: &str) -> io::Result<bool> {
+        self.refuse_as(status, None, sentence).await
+    }
+
+    /// The same with a word for programs beside the sentence, where there is one.
+    pub async fn refuse_as(
+        self,
+        status: Status,
+        code: Option<&'static str>,
+        sentence: &str,
+    ) -> io::Result<bool> {
         #[derive(serde::Serialize)]
         struct Refusal<'a> {
             error: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            code: Option<&'static str>,
         }
         let mut body = vec![0; 1024]; // in no future, where every connection would have it
-        let length = serde_json_core::to_slice(&Refusal { error: sentence }, &mut body).unwrap_or(0);
+        let length = serde_json_core::to_slice(&Refusal { error: sentence, code }, &mut body).unwrap_or(0);
         self.reply(status, "application/json", &body[..length]).await
     }
 

@@ -31,6 +31,15 @@ impl Hub {
         Some(told)
     }
 
+    /// Somebody listens who may answer.
+    #[must_use]
+    pub fn can_answer(&self) -> bool {
+        self.listeners
+            .borrow()
+            .iter()
+            .any(|(right, listener)| *right == Right::Control && !listener.is_closed())
+    }
+
     /// Tells `line` to all who may see it: with [`Right::Control`] a secret, with [`Right::View`] the rest. Says how
     /// many were told that may answer.
     pub fn tell(&self, line: &[u8], needs: Right) -> usize {
@@ -64,10 +73,13 @@ mod tests {
     fn secrets_are_for_those_who_may_control_the_box() {
         let hub = Hub::default();
         let (viewer, control) = (hub.listen(Right::View).unwrap(), hub.listen(Right::Control).unwrap());
+        assert!(hub.can_answer());
         assert_eq!(hub.tell(b"secret", Right::Control), 1);
         assert_eq!(hub.tell(b"news", Right::View), 1);
         assert_eq!(&*viewer.try_recv().unwrap(), b"news");
         assert_eq!(&*control.try_recv().unwrap(), b"secret");
+        drop(control);
+        assert!(!hub.can_answer(), "who may see cannot answer");
     }
 
     #[test]

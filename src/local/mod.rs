@@ -25,15 +25,35 @@
 //!   {"cmd":"name-handover","key":"…"}                   {"handover":"…"} {"done":true}
 //!   {"cmd":"name-recovery"}                             {"recovery":"…"} {"done":true}, once
 //!   {"cmd":"name-cancel-move"}  {"cmd":"name-release"}  {"done":true}
+//!   {"cmd":"tuners"}                                    {"tuner":{"number":0,"state":"locked",…}} … {"done":true}
+//!   {"cmd":"tuner-grant","tuner":0}                     {"done":true}
+//!   {"cmd":"tuner-withdraw","tuner":0}                  {"done":true}, once its frontend is closed
 //!   anything wrong                                      {"done":false,"error":"a sentence"}
 //! ```
 //!
-//! A link with channel 0 is for the list and every channel. A guest is let in by `pair` with `"for_s"`, its seconds, and
-//! perhaps `"channels"`. Events: `pairing-opened`, `pairing-closed`, `pin`, `ask`, `paired`, `pair-failed`, `revoked`,
-//! `viewers`, `ended`, `name`, `name-claimed`, `name-refused`, `name-moving`; what may be in them stands at [`protocol::EventLine`]. A peer that does not read them is dropped.
+//! A link with channel 0 is for the list and every channel; one with `"recording":true` is a recorder's, which gets a
+//! tuner before people who watch. A guest is let in by `pair` with `"for_s"`, its seconds, and perhaps `"channels"`.
+//!
+//! **Events**: `pairing-opened`, `pairing-closed`, `pin`, `ask`, `paired`, `pair-failed`, `revoked`, `viewers`, `ended`,
+//! `tuner`, `tuner-ask`, `tuner-asked`, `tuner-back`, `tv-moved`, `name`, `name-claimed`, `name-refused`, `name-moving`;
+//! what may be in them stands at [`protocol::EventLine`]. A peer that does not read them is dropped.
+//!
+//! **Tuners** belong to the program that draws the screen, unless `tuner-owner` is `box`. The box then opens a frontend
+//! for reading alone and serves what the television is on; when that goes elsewhere, `tv-moved` is told and those
+//! streams end. The box tunes what is granted to it:
+//!
+//! * `tuner-grant`: the box may open the frontend for writing, until this conversation takes it back by
+//!   `tuner-withdraw`, or ends: its streams end, and the frontend is closed. So the conversation is to be kept, and is
+//!   not dropped for saying nothing. Close your own frontend first.
+//! * `tuner-ask` is the question of a phone for the tuner `tuner`: who (`name`, `slot`), for which channel (`channel`,
+//!   `channel_name`), what would end (`ends`: `television`, `recording`, `viewers`, `scan`, `guide` or `nothing`). It is
+//!   answered by `answer` within `expires_s`; no answer is a no, and is followed by a minute without questions. To
+//!   allow it: close the frontend, then answer; the answer has a line `{"granted":0}` before its last, and from then on
+//!   this conversation grants that tuner. `tuner-asked` tells that a question is over (`allowed`, `refused`,
+//!   `no-answer`), `tuner-back` that the phone did not come and the tuner is not granted any more.
 //!
 //! Root, the user that `stbcastd` runs as and members of the group `control` may ask all of this; members of the group
-//! `view` may see status, channels and events without secrets.
+//! `view` may see status, channels, tuners and events without secrets.
 
 pub mod client;
 pub mod hub;

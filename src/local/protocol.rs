@@ -42,6 +42,8 @@ pub struct Request {
     pub ask: Option<u32>,
     /// Of an answer for the screen: yes.
     pub allow: Option<bool>,
+    /// Of a tuner: its number.
+    pub tuner: Option<u8>,
     /// Of a terminal: its slot.
     pub slot: Option<u8>,
     /// Of a terminal: its new name. Of the box: the name that is claimed.
@@ -283,11 +285,30 @@ pub struct TerminalBrief {
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventLine {
     /// `pairing-opened`, `pairing-closed`, `pin`, `ask`, `paired`, `pair-failed`, `revoked`, `viewers`, `ended`,
+    /// `tuner`, `tuner-ask`, `tuner-asked`, `tuner-back`, `tv-moved`,
     /// `name`, `name-claimed`, `name-refused`, `name-moving`.
     pub event: Word,
     /// The question, for `answer`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ask: Option<u32>,
+    /// The tuner's number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tuner: Option<usize>,
+    /// What the tuner does, as in [`TunerView::state`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<Word>,
+    /// What the tuner is tuned to. Of `tv-moved`: what it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mux: Option<Text>,
+    /// The number of the channel that is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<u16>,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel_name: Option<Text>,
+    /// What would end, as in [`TunerView::users`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Word>,
     /// The terminal's slot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slot: Option<u8>,
@@ -303,7 +324,7 @@ pub struct EventLine {
     /// The new PIN; empty when there is none for the hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pin: Option<Word>,
-    /// Why pairing failed. How it stands with the box's name, as in [`NameView::state`].
+    /// Why pairing failed, or a stream ended. How a question ended, or what is wrong with a tuner. How it stands with the box's name, as in [`NameView::state`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<Word>,
     /// Seconds until the window closes.
@@ -315,6 +336,64 @@ pub struct EventLine {
     /// A sentence for the owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub says: Option<Text>,
+}
+
+/// A line of the answer to `tuners`.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TunerLine {
+    /// What it is of.
+    pub tuner: TunerView,
+}
+
+/// Delivery systems that one tuner can know.
+pub const SYSTEMS: usize = 12;
+
+/// A tuner.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TunerView {
+    /// For `tuner-grant` and `tuner-withdraw`: its place in the configuration, from 0.
+    pub number: usize,
+    /// Its device, as behind `dvb:`.
+    pub device: Text,
+    /// Its driver's name for it; `None` until it was opened once.
+    pub name: Option<Text>,
+    /// The delivery systems that it knows.
+    pub systems: heapless::Vec<Word, SYSTEMS>,
+    /// `idle`, `tuning`, `locked`, `lost`, `failed`, `watching` (somebody else has it) or `closing`.
+    pub state: Word,
+    /// What is wrong: a sentence.
+    pub error: Option<Text>,
+    /// What it is tuned to, by the box or by the television.
+    pub mux: Option<Text>,
+    /// What for: `television`, `recording`, `viewers`, `scan` or `guide`; `None` for nothing.
+    pub users: Option<Word>,
+    /// Services of its mux that are watched.
+    pub watched: usize,
+    /// Who may tune it: `box`, `ui`, or, by a grant of the `ui`, the box: `granted`.
+    pub whose: Word,
+    /// Power at the input, in thousandths of a dBm.
+    pub strength_mdbm: Option<i32>,
+    /// The same in thousandths of what the driver takes for all.
+    pub strength_permille: Option<u16>,
+    /// Carrier to noise, in thousandths of a dB.
+    pub cnr_mdb: Option<i32>,
+    /// The same in thousandths of all.
+    pub cnr_permille: Option<u16>,
+    /// Bits that were wrong since it was tuned, before they were corrected.
+    pub bit_errors: Option<u64>,
+    /// Of so many.
+    pub bits: Option<u64>,
+    /// Blocks that could not be corrected since it was tuned.
+    pub block_errors: Option<u64>,
+    /// Of so many.
+    pub blocks: Option<u64>,
+}
+
+/// A line of the answer to `answer` where a tuner was allowed: from now on this conversation grants it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantedLine {
+    /// The tuner's number.
+    pub granted: usize,
 }
 
 /// A line of the answer to `name`.

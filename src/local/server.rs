@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,7 +60,21 @@ pub struct Peer {
     line: Io,
     reactor: Rc<Reactor>,
     right: Right,
+    number: Number,
     _place: SemaphoreGuardArc,
+}
+
+/// Which conversation, among all since the box was started.
+pub type Number = u32;
+
+/// What a conversation needs of who answers it.
+pub trait Answers {
+    /// The answer to a request line.
+    fn answer(&self, line: Vec<u8>) -> impl Future<Output = Answer>;
+    /// The conversation holds something, so it may say nothing for as long as it likes.
+    fn holds(&self) -> bool;
+    /// The peer is gone, or hears no more: what it held is free. Said at least once.
+    fn gone(&self);
 }
 
 /// What a request line leads to.
@@ -95,6 +110,7 @@ pub async fn accept_all(
     groups: Groups,
     mut found: impl FnMut(Peer),
 ) -> io::Result<()> {
+    let mut number: Number = 0;
     let listener = Io::new(&reactor, listener)?;
     let places = Arc::new(Semaphore::new(board::LOCAL_PEERS));
     loop {
@@ -110,7 +126,8 @@ pub async fn accept_all(
         match right_of(stream.as_fd(), groups) {
             Some(right) => {
                 let (line, reactor) = (Io::new(&reactor, stream)?, Rc::clone(&reactor));
-                found(Peer { line, reactor, right, _place: place });
+                number = number.wrapping_add(1);
+                found(Peer { line, reactor, right, number, _place: place });
             }
             None => {
                 let why = line(&Done::no("you are not allowed to ask this box"));
@@ -138,6 +155,11 @@ fn right_by(is_master: bool, of_peer: &[u32], groups: Groups) -> Option<Right> {
     is_in(groups.view).then_some(Right::View)
 }
 
+/// What a peer sent and was not taken yet.
+type Buffer = heapless::Vec<u8, LINE_MAX>;
+/// Bytes taken from a peer at once.
+const CHUNK: usize = 256;
+
 /// What a peer is woken by.
 enum Woken {
     /// It sent so many bytes.
@@ -155,18 +177,30 @@ impl Peer {
         self.right
     }
 
+    /// Which conversation it is.
+    #[must_use]
+    pub fn number(&self) -> Number {
+        self.number
+    }
+
     /// Answers requests until the peer has no more.
-    pub async fn serve<F: Future<Output = Answer>>(
-        mut self,
-        answer: impl Fn(Vec<u8>) -> F,
-    ) -> io::Result<()> {
+    pub async fn serve(mut self, answers: impl Answers) -> io::Result<()> {
+        let ended = self.converse(&answers).await;
+        answers.gone();
+        ended
+    }
+
+    async fn converse(&mut self, answers: &impl Answers) -> io::Result<()> {
         let greeting = Greeting { v: 1, product: text("stbcastd"), version: text(env!("CARGO_PKG_VERSION")) };
         self.write(&line(&greeting)).await?;
-        let mut buffer = heapless::Vec::<u8, LINE_MAX>::new();
+        let mut buffer = Buffer::new();
         let mut events = None;
         loop {
             while let Some(end) = buffer.iter().position(|b| *b == b'\n') {
-                let reply = match answer(buffer[..end].to_vec()).await {
+                let request = buffer[..end].to_vec();
+                buffer.copy_within(end + 1.., 0);
+                buffer.truncate(buffer.len() - end - 1);
+                let reply = match self.attend(answers, request, &mut buffer).await {
                     Answer::Lines(lines) => lines,
                     Answer::Events(lines, from) => {
                         events = Some(from);
@@ -174,16 +208,14 @@ impl Peer {
                     }
                 };
                 self.write(&reply).await?;
-                buffer.copy_within(end + 1.., 0);
-                buffer.truncate(buffer.len() - end - 1);
             }
             if buffer.is_full() {
                 let why = line(&Done::no("a line has at most 4096 bytes"));
                 return self.write(&why).await;
             }
-            let mut chunk = [0; 256];
+            let mut chunk = [0; CHUNK];
             let room = (buffer.capacity() - buffer.len()).min(chunk.len());
-            match self.wait(&mut chunk[..room], events.as_ref()).await? {
+            match self.wait(&mut chunk[..room], events.as_ref(), answers.holds()).await? {
                 Woken::Read(0) | Woken::Behind => return Ok(()),
                 Woken::Read(n) => {
                     let _fits = buffer.extend_from_slice(&chunk[..n]);
@@ -193,10 +225,38 @@ impl Peer {
         }
     }
 
-    /// Waits for bytes, for a limited time, or for bytes and events, without end.
-    async fn wait(&mut self, chunk: &mut [u8], events: Option<&Receiver<Rc<[u8]>>>) -> io::Result<Woken> {
+    /// The answer to `request`, which may take its time. A peer that leaves meanwhile is gone at once; what it sends
+    /// meanwhile waits in `buffer`.
+    async fn attend(&mut self, answers: &impl Answers, request: Vec<u8>, buffer: &mut Buffer) -> Answer {
+        let mut work = pin!(answers.answer(request));
+        while !buffer.is_full() {
+            let mut chunk = [0; CHUNK];
+            let room = (buffer.capacity() - buffer.len()).min(chunk.len());
+            let read = async { Err(self.line.read(&mut chunk[..room]).await) };
+            match async { Ok(work.as_mut().await) }.or(read).await {
+                Ok(answer) => return answer,
+                Err(Ok(n @ 1..)) => {
+                    let _fits = buffer.extend_from_slice(&chunk[..n]);
+                }
+                Err(_) => {
+                    answers.gone();
+                    break;
+                }
+            }
+        }
+        work.await
+    }
+
+    /// Waits for bytes, for a limited time, or for bytes and events, without end. Who `holds` something may wait, too.
+    async fn wait(
+        &mut self,
+        chunk: &mut [u8],
+        events: Option<&Receiver<Rc<[u8]>>>,
+        holds: bool,
+    ) -> io::Result<Woken> {
         let read = async { self.line.read(chunk).await.map(Woken::Read) };
         match events {
+            None if holds => read.await,
             None => self.reactor.within(PATIENCE, read).await,
             Some(events) => {
                 let event = async { Ok(events.recv().await.map_or(Woken::Behind, Woken::Event)) };
@@ -279,6 +339,65 @@ mod tests {
             drop(stream);
             peer.wait().unwrap();
         }
+    }
+
+    /// Answers once it is told to.
+    struct Slow {
+        go: Receiver<()>,
+        holds: bool,
+        gone: Rc<std::cell::Cell<u8>>,
+    }
+
+    impl Answers for Slow {
+        async fn answer(&self, line: Vec<u8>) -> Answer {
+            let _go = self.go.recv().await;
+            Answer::Lines([line, vec![b'\n']].concat())
+        }
+
+        fn holds(&self) -> bool {
+            self.holds
+        }
+
+        fn gone(&self) {
+            self.gone.set(self.gone.get() + 1);
+        }
+    }
+
+    #[test]
+    fn who_leaves_while_it_is_answered_is_gone_at_once() {
+        use std::io::Write as _;
+        let reactor = Rc::new(Reactor::new().unwrap());
+        let (near, mut far) = UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        let places = Arc::new(Semaphore::new(1));
+        let place = places.try_acquire_arc().unwrap();
+        let line = Io::new(&reactor, near.into()).unwrap();
+        let peer =
+            Peer { line, reactor: Rc::clone(&reactor), right: Right::Control, number: 1, _place: place };
+        let (tell, go) = smol::channel::bounded(2);
+        let gone = Rc::new(std::cell::Cell::new(0));
+        let executor = smol::LocalExecutor::new();
+        let serving = executor.spawn(peer.serve(Slow { go, holds: true, gone: Rc::clone(&gone) }));
+        let turn = || while executor.try_tick() {};
+        far.write_all(b"one\ntw").unwrap();
+        turn();
+        far.write_all(b"o\n").unwrap();
+        reactor.wait(true, |_| {}).unwrap();
+        turn();
+        assert_eq!(gone.get(), 0);
+        tell.try_send(()).unwrap();
+        turn();
+        far.shutdown(std::net::Shutdown::Write).unwrap();
+        reactor.wait(true, |_| {}).unwrap();
+        turn();
+        assert_eq!((gone.get(), serving.is_finished()), (1, false), "the second is not answered yet");
+        tell.try_send(()).unwrap();
+        turn();
+        assert!(serving.is_finished() && gone.get() == 2);
+        drop(serving);
+        let mut said = String::new();
+        io::Read::read_to_string(&mut far, &mut said).unwrap();
+        assert!(said.ends_with("\none\ntwo\n"), "{said}");
     }
 
     #[test]

@@ -17,6 +17,13 @@ const WANTED: Duration = Duration::from_secs(2);
 pub struct Lease(Feed);
 
 impl Lease {
+    /// Its packets are scrambled; `None` while that is not seen.
+    #[must_use]
+    pub fn is_scrambled(&self, now: Duration) -> Option<bool> {
+        let ring = self.0.ring().borrow();
+        ring.is_scrambled().filter(|scrambled| *scrambled || ring.start(now).is_some())
+    }
+
     /// The service's ring, and with it the right.
     #[must_use]
     pub fn into_feed(self) -> Feed {
