@@ -29,7 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // control: http ─▶ api ─▶ pairing ─▶ access ─▶ channel ─▶ tuner
     ("tuner", &["board", "delivery", "demux", "frontend", "guide", "service", "source", "text", "ts"]),
     ("channel", &["board", "import", "sys", "ts", "tuner"]),
-    ("import", &["source", "text", "ts"]),
+    ("import", &["delivery", "source", "text", "ts"]),
     ("pairing", &["access", "board", "handshake", "reactor", "sys"]),
     ("access", &["board", "channel", "handshake", "store", "sys", "text"]),
     ("http", &["board", "reactor", "sys"]),

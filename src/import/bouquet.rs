@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 
-use super::dvb::{Delivery, DvbService, Triple};
+use super::dvb::{DvbService, Triple};
 use super::lamedb::hex16;
 use super::lines::Line;
 use super::{Culprit, Import, Imported, ImportedSource, Refusal};
@@ -153,14 +153,14 @@ impl Key {
     }
 
     fn of(source: &ImportedSource) -> Option<Self> {
-        let ImportedSource::Dvb(DvbService { service, delivery }) = source else { return None };
-        let place = match delivery {
-            Delivery::Cable { .. } => 0xffff,
-            Delivery::Terrestrial { .. } => 0xeeee,
-            Delivery::Satellite { position, .. } => {
-                let tenths = (*position)?.tenths().rem_euclid(3600);
+        let ImportedSource::Dvb(DvbService { service, tuning }) = source else { return None };
+        let place = match tuning.system {
+            system if system.is_cable() => 0xffff,
+            system if system.is_satellite() => {
+                let tenths = tuning.position?.tenths().rem_euclid(3600);
                 u16::try_from(tenths).ok()?
             }
+            _ => 0xeeee,
         };
         Some(Self(place, *service))
     }

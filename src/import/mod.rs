@@ -27,7 +27,8 @@ mod vdr;
 
 pub use authority::Authority;
 pub use detect::{Format, detect};
-pub use dvb::{Delivery, DvbService, Generation, Modulation, Polarisation, Position, Triple};
+pub use dvb::{DvbService, Triple};
+pub use dvbv5::initial_table;
 pub use refusal::{Culprit, ImportError, REFUSALS_KEPT, Refusal, Refusals};
 
 /// Bytes of the largest list that is read.

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use proptest::prelude::*;
 
 use super::*;
+use crate::delivery::{Modulation, Polarisation, Position, System, Tuning};
 
 /// An entry every format can write: a name without its punctuation.
 #[derive(Clone, Debug)]
@@ -13,7 +14,7 @@ pub(super) struct Sample {
     pub(super) name: String,
     pub(super) radio: bool,
     service: Triple,
-    generation: Generation,
+    system: System,
     kilohertz: u32,
     symbol_rate: u32,
     polarisation: usize,
@@ -49,7 +50,7 @@ pub(super) fn sample() -> impl Strategy<Value = Sample> {
                 transport_stream_id: Some(stream),
                 service_id,
             },
-            generation: if signal.0 { Generation::Second } else { Generation::First },
+            system: if signal.0 { System::DvbS2 } else { System::DvbS },
             kilohertz: signal.1 * 1000,
             symbol_rate: signal.2 * 1000,
             polarisation: signal.3,
@@ -82,16 +83,14 @@ impl Sample {
     }
 
     pub(super) fn dvb(&self, position: Option<Position>) -> ImportedSource {
-        let delivery = Delivery::Satellite {
-            generation: self.generation,
-            kilohertz: self.kilohertz,
-            symbol_rate: self.symbol_rate,
-            polarisation: POLARISATIONS[self.polarisation].0,
+        let tuning = Tuning {
+            symbol_rate: Some(self.symbol_rate),
+            polarisation: Some(POLARISATIONS[self.polarisation].0),
             modulation: MODULATIONS[self.modulation].0,
             position,
-            stream: None,
+            ..Tuning::new(self.system, self.kilohertz)
         };
-        ImportedSource::Dvb(DvbService { service: self.service, delivery })
+        ImportedSource::Dvb(DvbService { service: self.service, tuning })
     }
 
     pub(super) fn ids(&self) -> (u16, u16, u16) {
@@ -109,7 +108,7 @@ impl Sample {
             self.symbol_rate,
             self.polarisation,
             self.tenths,
-            u8::from(self.generation == Generation::Second),
+            u8::from(self.system == System::DvbS2),
             MODULATIONS[self.modulation].1
         );
         let kind = if self.radio { 2 } else { 1 };
@@ -126,7 +125,7 @@ impl Sample {
             self.kilohertz / 1000,
             POLARISATIONS[self.polarisation].1,
             MODULATIONS[self.modulation].2,
-            u8::from(self.generation == Generation::Second),
+            u8::from(self.system == System::DvbS2),
             self.symbol_rate / 1000,
             if self.radio { "0" } else { "163=2" },
         )
@@ -144,7 +143,7 @@ impl Sample {
             self.symbol_rate,
             POLARISATIONS[self.polarisation].2,
             MODULATIONS[self.modulation].3,
-            if self.generation == Generation::Second { "DVBS2" } else { "DVBS" },
+            if self.system == System::DvbS2 { "DVBS2" } else { "DVBS" },
         )
     }
 }

@@ -7,9 +7,10 @@
 //!
 //! The number of a channel is its place among the channels, or what a `:@` line before it says.
 
-use super::dvb::{self, Delivery, DvbService, Generation, Modulation, Polarisation, Position, Triple};
+use super::dvb::{self, DvbService, Triple};
 use super::lines::Line;
 use super::{Culprit, Import, Imported, ImportedSource, Refusal, service_name};
+use crate::delivery::{Modulation, Polarisation, Position, System, Tuning};
 use crate::ts::service_info::{Name, ServiceKind};
 
 /// Fields of the shortest line: without the radio id.
@@ -58,7 +59,7 @@ fn channel(text: &str) -> Result<Imported, Refusal> {
     let (names, provider) = names.split_once(';').unwrap_or((names, ""));
     let name = names.split(',').next().unwrap_or(names).replace('|', ":");
     let parameters = Parameters::of(parameters)?;
-    let delivery = delivery(frequency, &parameters, source, rate)?;
+    let tuning = tuning(frequency, &parameters, source, rate)?;
     let id = |what, text: &str| text.parse::<u16>().map_err(|_| Refusal::Value(what, Culprit::new(text)));
     let service_id = id("service id", sid)?;
     if service_id == 0 {
@@ -77,7 +78,7 @@ fn channel(text: &str) -> Result<Imported, Refusal> {
         name: service_name(&name, service),
         provider: Name::new(&provider.replace('|', ":")),
         kind: kind(vpid, apid),
-        source: ImportedSource::Dvb(DvbService { service, delivery }),
+        source: ImportedSource::Dvb(DvbService { service, tuning }),
         group: Name::default(),
     })
 }
@@ -94,7 +95,7 @@ fn kind(vpid: &str, apid: &str) -> ServiceKind {
     }
 }
 
-fn delivery(frequency: &str, has: &Parameters, source: &str, rate: &str) -> Result<Delivery, Refusal> {
+fn tuning(frequency: &str, has: &Parameters, source: &str, rate: &str) -> Result<Tuning, Refusal> {
     let impossible = |what, text: &str| Refusal::Value(what, Culprit::new(text));
     let unit = scaled(frequency).ok_or_else(|| impossible("frequency", frequency))?;
     let symbol_rate = || {
@@ -102,25 +103,26 @@ fn delivery(frequency: &str, has: &Parameters, source: &str, rate: &str) -> Resu
         rate_in_thousands.and_then(|r| r.checked_mul(1000)).ok_or_else(|| impossible("symbol rate", rate))
     };
     let hertz = || dvb::hertz(unit).ok_or_else(|| impossible("frequency", frequency));
-    let (modulation, stream, generation) = (has.modulation, has.stream, has.generation);
+    let system = |first, second| if has.is_second { second } else { first };
+    let sent = |system, frequency| Tuning { modulation: has.modulation, ..Tuning::new(system, frequency) };
     match source.split_at_checked(1) {
-        Some(("S", place)) => Ok(Delivery::Satellite {
-            generation,
-            kilohertz: dvb::satellite_kilohertz(unit).ok_or_else(|| impossible("frequency", frequency))?,
-            symbol_rate: symbol_rate()?,
-            polarisation: has.polarisation.ok_or_else(|| impossible("polarisation", ""))?,
-            modulation,
-            position: Some(position(place).ok_or_else(|| impossible("source", source))?),
-            stream,
-        }),
-        Some(("T", _)) => Ok(Delivery::Terrestrial {
-            generation,
-            hertz: hertz()?,
+        Some(("S", place)) => {
+            let kilohertz =
+                dvb::satellite_kilohertz(unit).ok_or_else(|| impossible("frequency", frequency))?;
+            Ok(Tuning {
+                symbol_rate: Some(symbol_rate()?),
+                polarisation: Some(has.polarisation.ok_or_else(|| impossible("polarisation", ""))?),
+                position: Some(position(place).ok_or_else(|| impossible("source", source))?),
+                stream: has.stream,
+                ..sent(system(System::DvbS, System::DvbS2), kilohertz)
+            })
+        }
+        Some(("T", _)) => Ok(Tuning {
             bandwidth: has.bandwidth,
-            modulation,
-            stream,
+            stream: has.stream,
+            ..sent(system(System::DvbT, System::DvbT2), hertz()?)
         }),
-        Some(("C", _)) => Ok(Delivery::Cable { hertz: hertz()?, symbol_rate: symbol_rate()?, modulation }),
+        Some(("C", _)) => Ok(Tuning { symbol_rate: Some(symbol_rate()?), ..sent(System::DvbC, hertz()?) }),
         _ => Err(Refusal::System(Culprit::new(source))),
     }
 }
@@ -152,9 +154,10 @@ fn position(text: &str) -> Option<Position> {
 struct Parameters {
     polarisation: Option<Polarisation>,
     modulation: Modulation,
-    generation: Generation,
+    /// The second generation of its system.
+    is_second: bool,
     bandwidth: Option<u32>,
-    stream: Option<u8>,
+    stream: Option<u32>,
 }
 
 impl Parameters {
@@ -162,7 +165,7 @@ impl Parameters {
         let mut read = Self {
             polarisation: None,
             modulation: Modulation::Auto,
-            generation: Generation::First,
+            is_second: false,
             bandwidth: None,
             stream: None,
         };
@@ -183,10 +186,10 @@ impl Parameters {
             ('V', _) => self.polarisation = Some(Polarisation::Vertical),
             ('L', _) => self.polarisation = Some(Polarisation::CircularLeft),
             ('R', _) => self.polarisation = Some(Polarisation::CircularRight),
-            ('S', "0") => self.generation = Generation::First,
-            ('S', "1") => self.generation = Generation::Second,
+            ('S', "0") => self.is_second = false,
+            ('S', "1") => self.is_second = true,
             ('M', _) => self.modulation = modulation(value)?,
-            ('P', _) => self.stream = Some(value.parse().ok()?),
+            ('P', _) => self.stream = Some(value.parse::<u8>().ok()?.into()),
             ('B', "1712") => self.bandwidth = Some(1_712_000),
             ('B', _) => self.bandwidth = value.parse::<u8>().ok().map(|mhz| u32::from(mhz) * 1_000_000),
             ('A'..='Z', _) => {} // what a demodulator finds by itself
@@ -248,28 +251,14 @@ mod tests {
             ]
         );
         assert_eq!(entries[0].provider.as_str(), "RTL World");
-        let first = Delivery::Satellite {
-            generation: Generation::First,
-            kilohertz: 12_187_000,
-            symbol_rate: 27_500_000,
-            polarisation: Polarisation::Horizontal,
-            modulation: Modulation::Qpsk,
-            position: Position::east(192),
-            stream: None,
-        };
+        let first = "dvb-s:12187000H?sr=27500000&mod=qpsk&sat=19.2E".parse().unwrap();
         let service =
             Triple { original_network_id: Some(1), transport_stream_id: Some(1089), service_id: 12003 };
-        assert_eq!(entries[0].source, ImportedSource::Dvb(DvbService { service, delivery: first }));
+        assert_eq!(entries[0].source, ImportedSource::Dvb(DvbService { service, tuning: first }));
         let ImportedSource::Dvb(third) = &entries[2].source else { panic!() };
-        let terrestrial = Delivery::Terrestrial {
-            generation: Generation::Second,
-            hertz: 522_000_000,
-            bandwidth: Some(8_000_000),
-            modulation: Modulation::Qam16,
-            stream: Some(1),
-        };
         let unknown = Triple { original_network_id: None, transport_stream_id: None, service_id: 14 };
-        assert_eq!((third.delivery, third.service), (terrestrial, unknown));
+        let terrestrial = "dvb-t2:522000000?bw=8000000&mod=qam16&stream=1";
+        assert_eq!((third.tuning.to_string().as_str(), third.service), (terrestrial, unknown));
         let kept = refused.kept();
         assert_eq!(kept.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [8, 10, 11]);
         assert_eq!(kept[1].1, Refusal::Line(Culprit::new("Old:12188:h:1:27500:163:104:0:12003")));

@@ -13,9 +13,10 @@
 
 use std::collections::BTreeMap;
 
-use super::dvb::{Delivery, DvbService, Triple};
+use super::dvb::{DvbService, Triple};
 use super::lines::Line;
 use super::{Culprit, Import, ImportError, Imported, ImportedSource, Refusal, service_name};
+use crate::delivery::Tuning;
 use crate::ts::service_info::{Name, ServiceKind};
 
 #[cfg(test)]
@@ -38,7 +39,7 @@ pub(super) fn read<'a>(
 }
 
 /// What is known of the transponders: namespace, transport stream, network.
-type Transponders = BTreeMap<(u32, u16, u16), Delivery>;
+type Transponders = BTreeMap<(u32, u16, u16), Tuning>;
 
 fn read_4<'a>(mut lines: impl Iterator<Item = Line<'a>>, import: &mut Import) {
     let mut transponders = Transponders::new();
@@ -53,8 +54,8 @@ fn read_4<'a>(mut lines: impl Iterator<Item = Line<'a>>, import: &mut Import) {
                 key = transponder::key(text);
                 lost = refuse_first(key.is_none(), lost, &line, import);
             }
-            (text, Some(of)) => match transponder::delivery(text) {
-                Ok(delivery) => _ = transponders.insert(of, delivery),
+            (text, Some(of)) => match transponder::tuning(text) {
+                Ok(tuning) => _ = transponders.insert(of, tuning),
                 Err(why) => import.refuse(line.number, why),
             },
         }
@@ -90,9 +91,9 @@ fn read_5<'a>(lines: impl Iterator<Item = Line<'a>>, import: &mut Import) {
         if let Some(key) = head.strip_prefix("t:") {
             match transponder::key(key)
                 .ok_or_else(nonsense)
-                .and_then(|key| Ok((key, transponder::delivery(data)?)))
+                .and_then(|key| Ok((key, transponder::tuning(data)?)))
             {
-                Ok((key, delivery)) => _ = transponders.insert(key, delivery),
+                Ok((key, tuning)) => _ = transponders.insert(key, tuning),
                 Err(why) => import.refuse(line.number, why),
             }
             continue;
@@ -110,7 +111,7 @@ fn read_5<'a>(lines: impl Iterator<Item = Line<'a>>, import: &mut Import) {
 }
 
 fn add(line: usize, of: &Reference, name: &str, data: &str, known: &Transponders, import: &mut Import) {
-    let Some(delivery) = known.get(&of.transponder) else {
+    let Some(tuning) = known.get(&of.transponder) else {
         let (namespace, stream, network) = of.transponder;
         let text = Culprit::new(&format!("{namespace:08x}:{stream:04x}:{network:04x}"));
         return import.refuse(line, Refusal::NoTransponder(text));
@@ -133,7 +134,7 @@ fn add(line: usize, of: &Reference, name: &str, data: &str, known: &Transponders
         name: service_name(name, service),
         provider: Name::new(value("p:").or(keyless).unwrap_or("")),
         kind: of.kind,
-        source: ImportedSource::Dvb(DvbService { service, delivery: *delivery }),
+        source: ImportedSource::Dvb(DvbService { service, tuning: *tuning }),
         group: Name::default(),
     };
     import.add(line, entry);

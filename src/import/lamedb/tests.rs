@@ -1,7 +1,7 @@
 //! Lists as receivers write them.
 
 use super::*;
-use crate::import::dvb::{Generation, Modulation, Polarisation, Position};
+use crate::delivery::{Modulation, Polarisation, Position, System};
 use crate::import::{Format, LIST_MAX, Rules};
 
 static VERSION_4: &[u8] = b"eDVB services /4/\n\
@@ -66,15 +66,14 @@ fn dvb(entry: &Imported) -> DvbService {
     service
 }
 
-fn satellite(stream: Option<u8>) -> Delivery {
-    Delivery::Satellite {
-        generation: Generation::Second,
-        kilohertz: 11_493_750,
-        symbol_rate: 22_000_000,
-        polarisation: Polarisation::Horizontal,
+fn satellite(stream: Option<u32>) -> Tuning {
+    Tuning {
+        symbol_rate: Some(22_000_000),
+        polarisation: Some(Polarisation::Horizontal),
         modulation: Modulation::Psk8,
         position: Position::east(192),
         stream,
+        ..Tuning::new(System::DvbS2, 11_493_750)
     }
 }
 
@@ -92,25 +91,16 @@ fn version_4_as_the_receiver_writes_it() {
             ("Data", "", ServiceKind::Data, None),
         ]
     );
-    let terrestrial = Delivery::Terrestrial {
-        generation: Generation::Second,
-        hertz: 522_000_000,
-        bandwidth: Some(8_000_000),
-        modulation: Modulation::Auto,
-        stream: Some(1),
-    };
-    let cable = Delivery::Cable { hertz: 410_000_000, symbol_rate: 6_900_000, modulation: Modulation::Qam64 };
-    let west = Delivery::Satellite {
-        generation: Generation::First,
-        kilohertz: 11_836_000,
-        symbol_rate: 27_500_000,
-        polarisation: Polarisation::CircularRight,
-        modulation: Modulation::Qpsk,
-        position: Position::east(-120),
-        stream: None,
-    };
-    let deliveries: Vec<_> = entries.iter().map(|e| dvb(e).delivery).collect();
-    assert_eq!(deliveries, [satellite(None), terrestrial, cable, west]);
+    let tunings: Vec<_> = entries.iter().map(|e| dvb(e).tuning.to_string()).collect();
+    assert_eq!(
+        tunings,
+        [
+            &satellite(None).to_string(),
+            "dvb-t2:522000000?bw=8000000&stream=1",
+            "dvb-c:410000000?sr=6900000&mod=qam64",
+            "dvb-s:11836000R?sr=27500000&mod=qpsk&sat=12.0W",
+        ]
+    );
     assert_eq!(dvb(&entries[0]).service.transport_stream_id, Some(0x3fb));
     let wanted = [
         "16: 'a 551000000:0:1:0:0' is a delivery system not known here",
@@ -127,7 +117,7 @@ fn version_5_as_the_receiver_writes_it() {
     let (entries, said) = read(VERSION_5);
     let rows: Vec<_> = entries.iter().map(|e| (e.name.as_str(), e.provider.as_str())).collect();
     assert_eq!(rows, [("Das Erste, HD", "ARD"), ("arte", "")]);
-    assert_eq!(dvb(&entries[0]).delivery, satellite(Some(3)));
+    assert_eq!(dvb(&entries[0]).tuning, satellite(Some(3)));
     let wanted = [
         "6: transponder 's:notanumber:22000000:0:2:192:2:0' is impossible",
         "7: 's:283f:00c00000:03fb:0001:25:0:0,broken' is not understood",
