@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("frontend", &["delivery", "sys"]),
     ("ring", &["sys"]),
     ("handshake", &[]),
-    ("ts", &["text"]),
+    ("ts", &["delivery", "text"]),
     ("rap", &["ts"]),
     // filled by `tuner` with what muxes tell, shown by `api`; below both, so that it stays what the tables say
     ("guide", &["text", "ts"]),

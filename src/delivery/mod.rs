@@ -4,6 +4,7 @@
 //! and what dish it is at. Knows no device, no ioctl and no table.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,12 @@ impl System {
     #[must_use]
     pub const fn is_satellite(self) -> bool {
         matches!(self, Self::Dss | Self::DvbS | Self::DvbS2 | Self::IsdbS | Self::Turbo)
+    }
+
+    /// Where its muxes are: in kHz of satellites, in Hz of all else.
+    #[must_use]
+    pub const fn frequencies(self) -> RangeInclusive<u32> {
+        if self.is_satellite() { 2_000_000..=50_000_000 } else { 40_000_000..=2_200_000_000 }
     }
 
     /// It comes by cable.
@@ -314,6 +321,12 @@ impl Tuning {
         }
     }
 
+    /// There are muxes at its frequency.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        self.system.frequencies().contains(&self.frequency)
+    }
+
     /// Both name the same mux: what lists, networks and frontends say of a frequency differs by offsets and rounding.
     #[must_use]
     pub fn is_same_mux(&self, other: &Self) -> bool {
@@ -362,7 +375,7 @@ impl FromStr for Tuning {
         let polarisation =
             POLARISATIONS.into_iter().find(|(_, c)| Some(*c) == letter && system.is_satellite());
         let digits = if polarisation.is_some() { &frequency[..frequency.len() - 1] } else { frequency };
-        let range = if system.is_satellite() { 2_000_000..=50_000_000 } else { 40_000_000..=2_200_000_000 };
+        let range = system.frequencies();
         let hertz =
             digits.parse().ok().filter(|n| range.contains(n) && digits.bytes().all(|b| b.is_ascii_digit()));
         let hertz: u32 = hertz.ok_or_else(|| TuningError::Frequency(frequency.into()))?;

@@ -1,5 +1,6 @@
-//! What the NIT, or a BAT, says of the numbers of a mux's services: logical channel descriptors, which are private to those who
-//! agreed on them and differ by the specifier that stands before them.
+//! What the NIT says: how the muxes of its network are sent, and, as a BAT may, too, the numbers of a mux's services. Those
+//! are in logical channel descriptors, which are private to those who agreed on them and differ by the specifier that
+//! stands before them.
 
 use broadcast_common::Parse;
 use dvb_si::descriptors::DescriptorLoop;
@@ -7,6 +8,10 @@ use dvb_si::tables::nit::NitSection;
 use heapless::Vec;
 
 use super::section::Section;
+
+mod muxes;
+
+pub use muxes::{NIT_OTHER, NetworkMux, muxes};
 
 /// `table_id` of the NIT of the network it is in.
 pub const NIT_ACTUAL: u8 = 0x40;

@@ -9,7 +9,7 @@ use crate::text::Unmarked;
 use crate::ts::Pid;
 use crate::ts::bouquet::Bat;
 use crate::ts::event::{Event, Guide};
-use crate::ts::network::{Lcn, LcnKind, NIT_ACTUAL, Numbers};
+use crate::ts::network::{Lcn, LcnKind, NIT_ACTUAL, NIT_OTHER, NetworkMux, Numbers, muxes};
 use crate::ts::psi::{Pat, Programme};
 use crate::ts::section::{Section, Taken};
 use crate::ts::service_info::{SDT_ACTUAL, Sdt, ServiceInfo};
@@ -23,6 +23,11 @@ const PATIENCE_NETWORK: Duration = Duration::from_millis(board::SCAN_TIMEOUT_MS 
 
 /// Sections of all bouquets together whose numbers are looked at.
 const BAT_SECTIONS: usize = 64;
+
+/// Muxes of the network that are kept, each as often as there are ways to receive it.
+const NETWORK: usize = 2 * board::MUXES;
+/// Sections of NITs of other networks that are looked at.
+const OTHER_SECTIONS: usize = 64;
 
 /// One service.
 pub struct Service {
@@ -67,6 +72,11 @@ pub struct Services {
     pat: Option<u32>,
     sdt: Taken<8>,
     nit: Taken<256>,
+    /// What the NIT says of muxes; of this one, too.
+    network: Vec<NetworkMux, NETWORK>,
+    /// What NITs of other networks say of muxes, and the sections that said so.
+    others: Vec<NetworkMux, NETWORK>,
+    other_sections: Vec<u32, OTHER_SECTIONS>,
     /// Sections of the BAT that were taken: bouquet, section, last section, fingerprint.
     bat: Vec<(u16, u8, u8, u32), BAT_SECTIONS>,
     /// What the TDT said last.
@@ -134,6 +144,9 @@ impl Services {
         // Names and numbers of services that are new here must be read again.
         self.sdt.forget();
         self.nit.forget();
+        self.network.clear();
+        self.others.clear();
+        self.other_sections.clear();
         self.bat.clear();
         self.names_network = pat.names_network;
         (self.since, self.known_since, self.late) = (None, None, false);
@@ -178,16 +191,45 @@ impl Services {
 
     /// Takes a section of the NIT's PID. Before the PAT came it is not known which part of it is ours.
     pub(super) fn take_nit(&mut self, section: Section<'_>) -> Change {
+        if section.table_id() == NIT_OTHER {
+            return self.take_other_nit(section);
+        }
         if section.table_id() != NIT_ACTUAL || self.pat.is_none() || !self.nit.is_news(section) {
             return Change::None;
         }
         let Some(numbers) = Numbers::parse(section, self.transport_stream_id) else { return Change::None };
         self.nit.note(section);
+        muxes(section, |mux| note_mux(&mut self.network, mux));
         for service in &mut self.all {
             service.lcn = numbers.find(service.id, LcnKind::Plain).or(service.lcn);
             service.hd_lcn = numbers.find(service.id, LcnKind::HdSimulcast).or(service.hd_lcn);
         }
         Change::Lists
+    }
+
+    /// Takes a section of another network's NIT. Nobody waits for those: they may never come.
+    fn take_other_nit(&mut self, section: Section<'_>) -> Change {
+        let fingerprint = section.fingerprint();
+        let is_news = section.is_current() && !self.other_sections.contains(&fingerprint);
+        if is_news && self.pat.is_some() && self.other_sections.push(fingerprint).is_ok() {
+            muxes(section, |mux| note_mux(&mut self.others, mux));
+        }
+        Change::None
+    }
+
+    /// What the network says of its muxes, of this one, too, each as often as there are ways to receive it.
+    pub fn network(&self) -> impl Iterator<Item = &NetworkMux> {
+        self.network.iter()
+    }
+
+    /// What is said of other networks' muxes, as far as it may serve who receives this one: towers of others stand
+    /// beside, and several networks share a satellite. Other cables do not reach here.
+    pub fn other_networks(&self) -> impl Iterator<Item = &NetworkMux> {
+        let position = self.network.iter().find_map(|mux| mux.tuning.position);
+        self.others.iter().filter(move |mux| match mux.tuning.system {
+            system if system.is_satellite() => position.is_some() && mux.tuning.position == position,
+            system => !system.is_cable(),
+        })
     }
 
     /// Takes a section of a BAT, where some networks have their numbers. Which of several bouquets with numbers is the
@@ -336,6 +378,13 @@ impl Service {
     }
 }
 
+/// Keeps a mux, once.
+fn note_mux<const N: usize>(known: &mut Vec<NetworkMux, N>, mux: NetworkMux) {
+    if !known.contains(&mux) {
+        let _full = known.push(mux);
+    }
+}
+
 /// The character table of this board's broadcasts where they name none.
 fn unmarked() -> Unmarked {
     Unmarked::named(board::CHARSET_OVERRIDE)
@@ -377,6 +426,34 @@ mod tests {
         assert!(services.is_numbered());
         assert_eq!(numbers(&services), [Some(57), Some(7), None]);
         assert_eq!(services.take_nit(section), Change::None, "each content is read once");
+    }
+
+    #[test]
+    fn muxes_of_the_network_are_kept_and_others_as_far_as_they_reach() {
+        let tower = |mhz: u8| [0x5a, 11, 2, 0xd3, 0x44, 0x40 + mhz, 0x1f, 0x82, 0x6a, 0xff, 0xff, 0xff, 0xff];
+        let satellite = |tenths: u8| [0x43, 11, 1, 0x17, 0x57, 0x25, 0, tenths, 0xa1, 2, 0x74, 0x50, 4];
+        let cable = [0x44, 11, 3, 0x46, 0, 0, 0xff, 0xf2, 5, 0, 0x69, 0, 0x0f];
+        let of = |table: u8, descriptors: &[u8]| {
+            let mut bytes = nit(descriptors);
+            let end = bytes.len() - 4;
+            bytes[0] = table;
+            let crc = crate::ts::section::CRC.checksum(&bytes[..end]);
+            bytes[end..].copy_from_slice(&crc.to_be_bytes());
+            bytes
+        };
+        let mut services = services(&[]);
+        let mut take = |table, descriptors: &[u8]| {
+            for _twice in 0..2 {
+                services.take_nit(Section::new(&of(table, descriptors)).unwrap());
+            }
+            (services.network().count(), services.other_networks().count())
+        };
+        assert_eq!(take(NIT_OTHER, &tower(0)), (0, 1));
+        assert_eq!(take(NIT_OTHER, &[tower(1), tower(2)].concat()), (0, 2), "the first of each kind counts");
+        assert_eq!(take(NIT_OTHER, &cable), (0, 2));
+        assert_eq!(take(NIT_OTHER, &satellite(0x50)), (0, 2), "which satellite is it?");
+        assert_eq!(take(NIT_ACTUAL, &satellite(0x50)), (1, 3));
+        assert_eq!(take(NIT_OTHER, &satellite(0x51)), (1, 3));
     }
 
     /// Whether something is late from then on, and whether it was, at these seconds; the programmes come at 100.5.
