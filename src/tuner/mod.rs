@@ -78,6 +78,10 @@ pub struct Mux {
     probe: Option<Probed>,
     /// It had no signal, and is not tried again before this.
     refused_until: Duration,
+    /// How long after that it is looked at again, when nobody asks for it.
+    pause: Duration,
+    /// The receiver that it was opened by.
+    by: Option<usize>,
 }
 
 impl Mux {
@@ -90,6 +94,8 @@ impl Mux {
             wanted: None,
             probe: None,
             refused_until: Duration::ZERO,
+            pause: Duration::ZERO,
+            by: None,
         }
     }
 
@@ -99,9 +105,9 @@ impl Mux {
         self.open.as_deref()
     }
 
-    /// Services somebody watches.
-    fn watched(&self) -> usize {
-        self.open().map_or(0, OpenMux::watched)
+    /// Somebody watches what comes of it by this receiver.
+    fn is_watched_by(&self, receiver: usize) -> bool {
+        self.by == Some(receiver) && self.open().is_some_and(|open| open.watched() > 0)
     }
 
     /// The most important of those who watch it, wait for it or read its tables.
@@ -351,6 +357,7 @@ impl Tuners {
         let is_passenger = self.is_passenger(i);
         let mux = &mut self.muxes[i];
         let complete = mux.open.take().is_some_and(|open| open.services.is_complete());
+        mux.by = None;
         let again = match mux.origin {
             // A file does not change, and opening it reads much of it.
             Origin::Line(SourceUrl::File(_)) => Duration::MAX,

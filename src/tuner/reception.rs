@@ -8,7 +8,7 @@ use heapless::Vec;
 
 use super::arbiter::{Choice, Owner, Priority, View, choose};
 use super::receiver::{Receiver, Role};
-use super::{LeaseError, Mux, MuxId, OpenMux, Origin, Tuners};
+use super::{LeaseError, MuxId, OpenMux, Origin, SURVEY_AIR_EVERY, Tuners};
 use crate::board;
 use crate::delivery::Tuning;
 use crate::frontend::{Failure, State};
@@ -95,13 +95,14 @@ impl Tuners {
         of.granted = true;
         of.unseen = None;
         match of.role {
-            Role::Passenger(id) if self.muxes[id.index()].watched() > 0 => {
+            Role::Passenger(id) if self.muxes[id.index()].is_watched_by(receiver) => {
                 self.tell_break(id.index());
                 self.tell_tune(receiver, id.index(), now);
             }
             Role::Passenger(id) => {
-                (of.role, _) = (Role::Closed, of.frontend.release(now));
-                self.close(id.index(), now, None);
+                of.role = Role::Closed;
+                of.frontend.release(now);
+                self.leave(receiver, id, Ended::TvMoved, now);
             }
             Role::Closed if matches!(of.state(), State::Watching(_)) => of.frontend.release(now),
             _ => {}
@@ -118,8 +119,9 @@ impl Tuners {
             return; // it was never granted
         }
         if let Role::Tuned(id) = of.role {
-            self.end_streams(id, Ended::TvTook);
-            self.close(id.index(), now, None);
+            of.role = Role::Closed;
+            of.frontend.release(now);
+            self.leave(receiver, id, Ended::TvTook, now);
         }
         self.rest(receiver, now);
         self.heed(receiver);
@@ -178,9 +180,8 @@ impl Tuners {
     /// Has the receiver tuned to mux `i`; what it had before ends.
     pub(super) fn tune(&mut self, receiver: usize, i: usize, now: Duration) {
         if let Some(before) = self.receivers[receiver].mux().filter(|id| id.index() != i) {
-            self.end_streams(before, Ended::Taken);
             self.receivers[receiver].role = Role::Closed; // it is not closed on the way from one to the other
-            self.close(before.index(), now, None);
+            self.leave(receiver, before, Ended::Taken, now);
         }
         self.tell_tune(receiver, i, now);
         self.heed(receiver);
@@ -190,6 +191,7 @@ impl Tuners {
     fn tell_tune(&mut self, receiver: usize, i: usize, now: Duration) {
         let Some(tuning) = self.muxes[i].origin.tuning() else { return };
         let of = &mut self.receivers[receiver];
+        log::debug!("{tuning}: dvb:{} is tuned to it", of.device());
         of.frontend.tune(*tuning, now);
         of.role = Role::Tuned(MuxId::of(i));
         if let State::Failed(_) = of.state() {
@@ -203,6 +205,7 @@ impl Tuners {
         match (of.state().clone(), of.role) {
             (State::Locked, Role::Tuned(id)) => {
                 of.works();
+                self.muxes[id.index()].pause = Duration::ZERO;
                 self.lock(receiver, id.index(), now);
             }
             (State::Lost, Role::Tuned(id)) => {
@@ -218,7 +221,7 @@ impl Tuners {
     fn lock(&mut self, receiver: usize, i: usize, now: Duration) {
         if self.muxes[i].open.is_some() {
             log::info!("{}: signal again", self.muxes[i].origin);
-            return;
+            return self.tell_break(i);
         }
         if let Err(why) = self.open_air(i, receiver, now) {
             log::warn!("{}: {why}", self.muxes[i].origin);
@@ -231,7 +234,9 @@ impl Tuners {
     /// Opens the filters of mux `i`, which the receiver has.
     pub(super) fn open_air(&mut self, i: usize, receiver: usize, now: Duration) -> Result<(), String> {
         let open = OpenMux::open_air(self.receivers[receiver].device(), now).map_err(|e| e.to_string())?;
-        self.muxes[i].open = Some(Box::new(open));
+        let mux = &mut self.muxes[i];
+        (mux.open, mux.by) = (Some(Box::new(open)), Some(receiver));
+        log::debug!("{}: filters are open", mux.origin);
         Ok(())
     }
 
@@ -256,9 +261,9 @@ impl Tuners {
         of.frontend.release(now);
         match role {
             Role::Closed => {}
-            Role::Passenger(id) => self.leave(id, Ended::Source, now),
+            Role::Passenger(id) => self.leave(receiver, id, Ended::Source, now),
             Role::Tuned(id) => {
-                self.leave(id, Ended::Source, now);
+                self.leave(receiver, id, Ended::Source, now);
                 if matches!(why, Failure::NoLock(_)) {
                     self.refuse(id.index(), why.to_string(), now);
                 }
@@ -270,7 +275,8 @@ impl Tuners {
     fn refuse(&mut self, i: usize, why: String, now: Duration) {
         let mux = &mut self.muxes[i];
         mux.refused_until = now + REFUSED;
-        mux.survey_at = now + Duration::from_millis(board::SURVEY_EVERY_MS);
+        mux.pause = (mux.pause * 2).clamp(Duration::from_millis(board::SURVEY_EVERY_MS), SURVEY_AIR_EVERY);
+        mux.survey_at = now + mux.pause;
         mux.error = Some(why);
         if let Some(probe) = &mut mux.probe {
             probe.failed = true;
@@ -299,7 +305,7 @@ impl Tuners {
         }
         of.role = id.map_or(Role::Closed, Role::Passenger);
         if let Some(before) = before {
-            self.leave(before, Ended::TvMoved, now);
+            self.leave(receiver, before, Ended::TvMoved, now);
         }
         if let Some(id) = id {
             self.muxes[id.index()].survey_at = now; // it is there, and has not been looked at lately
@@ -316,20 +322,19 @@ impl Tuners {
                 && of.unseen.is_some_and(|since| now >= since + UNSEEN_MAX)
             {
                 (of.role, of.unseen) = (Role::Closed, None);
-                self.leave(id, Ended::TvMoved, now);
+                self.leave(r, id, Ended::TvMoved, now);
             }
         }
     }
 
-    /// Mux `i` comes from what the television is on.
+    /// Mux `i` is open by what the television is on.
     pub(super) fn is_passenger(&self, i: usize) -> bool {
-        self.receivers.iter().any(|r| r.role == Role::Passenger(MuxId::of(i)))
+        self.muxes[i].by.is_some_and(|r| self.receivers[r].is_passenger())
     }
 
     /// The device that mux `i` comes from is gone. It is tried again later.
     pub(super) fn lose_receiver(&mut self, i: usize, now: Duration) {
-        let id = MuxId::of(i);
-        if let Some(of) = self.receivers.iter_mut().find(|r| r.mux() == Some(id)) {
+        if let Some(of) = self.muxes[i].by.and_then(|r| self.receivers.get_mut(r)) {
             (of.role, of.unseen) = (Role::Closed, None);
             of.fail(Failure::Gone, now);
             of.frontend.release(now);
@@ -340,25 +345,22 @@ impl Tuners {
 
     /// Where the television's mux was, another one's tables come: its frontend is asked anew what it is tuned to.
     pub(super) fn notice_move(&mut self, i: usize, now: Duration) {
-        let id = MuxId::of(i);
-        if let Some(of) = self.receivers.iter_mut().find(|r| r.role == Role::Passenger(id)) {
-            (of.role, of.unseen) = (Role::Closed, None);
-            of.frontend.watch(now);
-        }
-        self.leave(id, Ended::TvMoved, now);
+        let Some(receiver) = self.muxes[i].by else { return };
+        let of = &mut self.receivers[receiver];
+        (of.role, of.unseen) = (Role::Closed, None);
+        of.frontend.watch(now);
+        self.leave(receiver, MuxId::of(i), Ended::TvMoved, now);
     }
 
-    /// Ends what comes of a mux, and closes it. Its receiver is left as it is.
-    fn leave(&mut self, id: MuxId, why: Ended, now: Duration) {
-        self.end_streams(id, why);
-        self.close(id.index(), now, None);
+    /// Ends what comes of a mux by this receiver, and closes it there.
+    fn leave(&mut self, receiver: usize, id: MuxId, why: Ended, now: Duration) {
+        if self.muxes[id.index()].by == Some(receiver) {
+            if let Some(open) = self.muxes[id.index()].open() {
+                open.end(why);
+            }
+            self.close(id.index(), now, None);
+        }
         self.wake_all();
-    }
-
-    fn end_streams(&self, id: MuxId, why: Ended) {
-        if let Some(open) = self.mux(id).and_then(Mux::open) {
-            open.end(why);
-        }
     }
 
     fn tell_break(&mut self, i: usize) {
@@ -371,7 +373,8 @@ impl Tuners {
     /// can receive.
     pub(super) fn can_survey(&self, id: MuxId) -> bool {
         let Some(tuning) = self.mux(id).and_then(|mux| mux.origin.tuning()) else { return true };
-        let free = |r: &Receiver| r.role == Role::Closed && r.is_ours() && r.can(tuning);
+        // A tuner that was granted was granted for who asked.
+        let free = |r: &Receiver| r.role == Role::Closed && r.owner == Owner::Box && r.can(tuning);
         self.receivers.iter().any(|r| r.role == Role::Passenger(id) || free(r))
     }
 

@@ -5,7 +5,7 @@ use super::super::sample::{Air, AirStage, TICK, at};
 use super::super::{LeaseError, MuxId, Probe};
 use super::known;
 use crate::board;
-use crate::frontend::{Failure, Stage as Step};
+use crate::frontend::{Command, Failure, Report, Stage as Step};
 use crate::service::Ended;
 use crate::ts::Packet;
 use crate::ts::section::with_body;
@@ -215,19 +215,27 @@ fn a_frontend_that_fails_is_left_for_another() {
     let mut stage = AirStage::new(2, Owner::Box);
     let mux = stage.mux(474);
     assert!(stage.poll(mux, &known(1001, None), Priority::VIEWER).is_pending());
-    stage.air[0].signals.clear();
-    stage.run(TICK); // it answers what it was told
-    stage.air[0].stage(Step::Failed(Failure::Busy));
-    let mut stage2 = AirStage::new(2, Owner::Box);
-    let mux2 = stage2.mux(474);
-    assert!(stage2.poll(mux2, &known(1001, None), Priority::VIEWER).is_pending());
-    let told = stage2.air[0].script.told();
-    let Some(crate::frontend::Command::Tune { serial, .. }) = told else { panic!("{told:?}") };
-    let report = crate::frontend::Report::Stage { serial, stage: Step::Failed(Failure::Busy) };
-    stage2.air[0].script.say(&report);
-    assert!(stage2.try_lease(mux2, &known(1001, None), Priority::VIEWER).is_ok());
-    assert_eq!(stage2.air[1].tuned(), [474]);
-    assert_eq!(stage2.tuners.receivers[0].failure(), Some(&Failure::Busy));
+    let told = stage.air[0].script.told();
+    let Some(Command::Tune { serial, .. }) = told else { panic!("{told:?}") };
+    stage.air[0].script.say(&Report::Stage { serial, stage: Step::Failed(Failure::Busy) });
+    assert!(stage.try_lease(mux, &known(1001, None), Priority::VIEWER).is_ok());
+    assert_eq!(stage.air[1].tuned(), [474]);
+    assert_eq!(stage.tuners.receivers[0].failure(), Some(&Failure::Busy));
+}
+
+#[test]
+fn a_helper_that_dies_once_is_replaced_and_the_streams_go_on() {
+    let mut stage = AirStage::new(1, Owner::Box);
+    let mux = stage.mux(474);
+    let feed = stage.lease(mux, 1001);
+    stage.run(2 * SECOND);
+    stage.air[0].stage(Step::Failed(Failure::Died));
+    stage.run(2 * SECOND);
+    assert_eq!((ended(&feed), stage.air[0].tuned()), (None, vec![474, 474]));
+    assert!(breaks(&feed) > 0);
+    stage.air[0].stage(Step::Failed(Failure::Died));
+    stage.run(TICK);
+    assert_eq!(ended(&feed), Some(Ended::Source), "and not for ever");
 }
 
 #[test]
@@ -252,7 +260,7 @@ fn tv() -> (AirStage, MuxId) {
 }
 
 fn only_watched(air: &Air) -> bool {
-    air.told.iter().all(|command| matches!(command, crate::frontend::Command::Watch { .. }))
+    air.told.iter().all(|command| matches!(command, Command::Watch { .. }))
 }
 
 #[test]
@@ -314,7 +322,7 @@ fn a_grant_tunes_and_its_withdrawal_ends_what_came_of_it() {
     assert!(!stage.tuners.is_withdrawn(0), "its driver has yet to close it");
     stage.run(2 * TICK);
     assert!(stage.tuners.is_withdrawn(0));
-    assert!(matches!(stage.air[0].told.last(), Some(crate::frontend::Command::Watch { .. })));
+    assert!(matches!(stage.air[0].told.last(), Some(Command::Watch { .. })));
 }
 
 #[test]
@@ -343,4 +351,21 @@ fn only_a_closed_tuner_of_the_box_is_used_for_a_look() {
     assert_eq!(stage.air[0].tuned(), [474, 482], "the one that was read lately is not looked at");
     let _viewer = stage.lease(muxes[0], 1001);
     assert_eq!(stage.air[0].tuned(), [474, 482, 474]);
+}
+
+#[test]
+fn what_the_box_has_tuned_itself_stays_when_the_television_leaves_the_same_mux() {
+    let mut stage = AirStage::new(2, Owner::Ui);
+    stage.tuners.grant(1, stage.now);
+    let mux = stage.mux(474);
+    let feed = stage.lease(mux, 1001);
+    stage.air[0].say_tv(Some(at(474)));
+    stage.run(SECOND);
+    assert_eq!(stage.tuners.receivers[0].mux(), Some(mux));
+    stage.air[0].say_tv(Some(at(482)));
+    stage.run(SECOND);
+    assert_eq!(ended(&feed), None);
+    stage.tuners.survey(stage.now);
+    stage.tuners.withdraw(1, stage.now);
+    assert_eq!(ended(&feed), Some(Ended::TvTook));
 }
