@@ -18,6 +18,11 @@ impl Script {
         postcard::from_bytes(&bytes[..n]).ok()
     }
 
+    /// Nobody is at the other end any more.
+    pub(crate) fn is_alone(&self) -> bool {
+        recv(self.0.as_raw_fd(), &mut [0; MESSAGE_MAX], MsgFlags::MSG_DONTWAIT) == Ok(0)
+    }
+
     /// Says something.
     pub(crate) fn say(&self, report: &Report) {
         let mut bytes = [0; MESSAGE_MAX];

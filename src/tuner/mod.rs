@@ -223,6 +223,7 @@ impl Tuners {
             if let Some(open) = mux.open.take() {
                 open.end(Ended::Shutdown);
             }
+            (mux.by, mux.probe) = (None, None);
         }
         self.receivers.clear(); // their helpers end with them, and close what they have open
         self.wake_all();
@@ -295,12 +296,13 @@ impl Tuners {
         }
     }
 
-    /// When [`Tuners::survey`] has something to do, while no mux is open.
+    /// When [`Tuners::survey`] has something to do, while no mux is open: also when a helper ought to have said something.
     #[must_use]
     pub fn next_survey(&self) -> Option<Duration> {
         let due = |(id, mux): (MuxId, &Mux)| self.can_survey(id).then_some(mux.survey_at);
         let again = self.receivers.iter().filter_map(Receiver::again_at);
-        self.muxes().filter_map(due).chain(again).min()
+        let silence = self.receivers.iter().filter_map(|r| r.frontend.deadline());
+        self.muxes().filter_map(due).chain(again).chain(silence).min()
     }
 
     /// Bytes that all watched rings and all unwatched ones got: their heads. For rates.

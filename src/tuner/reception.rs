@@ -329,7 +329,7 @@ impl Tuners {
 
     /// Mux `i` is open by what the television is on.
     pub(super) fn is_passenger(&self, i: usize) -> bool {
-        self.muxes[i].by.is_some_and(|r| self.receivers[r].is_passenger())
+        self.muxes[i].by.and_then(|r| self.receivers.get(r)).is_some_and(Receiver::is_passenger)
     }
 
     /// The device that mux `i` comes from is gone. It is tried again later.

@@ -369,3 +369,17 @@ fn what_the_box_has_tuned_itself_stays_when_the_television_leaves_the_same_mux()
     stage.tuners.withdraw(1, stage.now);
     assert_eq!(ended(&feed), Some(Ended::TvTook));
 }
+
+#[test]
+fn the_end_of_the_box_is_the_end_of_its_streams_and_of_its_helpers() {
+    let mut stage = AirStage::new(1, Owner::Box);
+    let mux = stage.mux(474);
+    let feed = stage.lease(mux, 1001);
+    stage.tuners.shut_down();
+    let air = stage.air.remove(0);
+    assert!(air.demux.open().is_empty() && air.script.is_alone());
+    stage.run(SECOND);
+    stage.tuners.survey(stage.now);
+    assert_eq!(ended(&feed), Some(Ended::Shutdown));
+    assert!(!stage.tuners.is_active());
+}
