@@ -387,9 +387,11 @@ impl OpenMux {
     }
 }
 
-/// The PIDs of a programme's packets.
+/// The PIDs of a programme's packets, each once.
 fn elementary_pids(programme: &Programme) -> impl Iterator<Item = Pid> + Clone {
-    programme.components.iter().map(|c| c.pid).chain([programme.pcr_pid])
+    let pcr = programme.pcr_pid;
+    let apart = pcr != Pid::NULL && !programme.components.iter().any(|c| c.pid == pcr);
+    programme.components.iter().map(|c| c.pid).chain(apart.then_some(pcr))
 }
 
 /// Who watches, beside the pool and the outlet itself.

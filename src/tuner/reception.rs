@@ -254,8 +254,10 @@ impl Tuners {
             self.tell_break(id.index());
             return self.tell_tune(receiver, id.index(), now);
         }
-        // That a mux has no signal says nothing of the tuner.
-        if !matches!(why, Failure::NoLock(_)) {
+        // That it cannot receive this mux says nothing of others.
+        let of_mux =
+            matches!(why, Failure::NoLock(_) | Failure::System(_) | Failure::Frequency(..) | Failure::Dish);
+        if !of_mux {
             of.fail(why.clone(), now);
         }
         of.frontend.release(now);
@@ -264,7 +266,7 @@ impl Tuners {
             Role::Passenger(id) => self.leave(receiver, id, Ended::Source, now),
             Role::Tuned(id) => {
                 self.leave(receiver, id, Ended::Source, now);
-                if matches!(why, Failure::NoLock(_)) {
+                if of_mux {
                     self.refuse(id.index(), why.to_string(), now);
                 }
             }

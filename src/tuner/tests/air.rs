@@ -150,6 +150,7 @@ fn a_frequency_without_a_signal_says_so_and_harms_nobody() {
     assert_eq!(ended(&feed), None);
     stage.run(TICK);
     assert!(stage.air[1].is_released());
+    assert_eq!(stage.tuners.receivers[1].failure(), None, "it may well receive others");
     // Somebody puts up the aerial.
     stage.air[1].signals.push(700_000_000);
     stage.run(5 * SECOND);
