@@ -28,8 +28,6 @@ const TICK_MS: u16 = 200;
 const TELL: Duration = Duration::from_secs(1);
 /// One that is to be watched and cannot be is tried again after this.
 const RETRY: Duration = Duration::from_secs(1);
-/// After a tuning that failed, the next often comes at once: a scan's. So long the frontend stays open for it.
-const KEEP: Duration = Duration::from_secs(2);
 /// Looks without a lock until somebody else's mux counts as gone, where its frequency stayed.
 const LOOKS: u8 = 3;
 /// Messages to a single cable may meet another tuner's on the way: without a lock they are said again after this.
@@ -79,11 +77,6 @@ enum Doing {
     Nothing,
     Watching(Watch),
     Tuning(Box<Tune>),
-    /// Nothing more is tried. The frontend is closed after a while.
-    Failed {
-        frontend: Frontend,
-        since: Duration,
-    },
 }
 
 struct Watch {
@@ -127,8 +120,6 @@ impl<N: Fn() -> PathBuf> Helper<'_, N> {
             Doing::Nothing => {}
             Doing::Watching(watch) => self.doing = Doing::Watching(self.look(watch, now)?),
             Doing::Tuning(tune) => self.doing = self.follow(tune, waited, has_event, is_time)?,
-            Doing::Failed { since, .. } if now.saturating_sub(since) >= KEEP => {}
-            failed @ Doing::Failed { .. } => self.doing = failed,
         }
         Ok(true)
     }
@@ -193,7 +184,6 @@ impl<N: Fn() -> PathBuf> Helper<'_, N> {
             Command::Tune { serial, tuning } => {
                 let frontend = match before {
                     Doing::Tuning(tune) => Some(tune.frontend),
-                    Doing::Failed { frontend, .. } => Some(frontend),
                     Doing::Watching(_) | Doing::Nothing => None,
                 };
                 self.tune(serial, tuning, frontend)
@@ -232,12 +222,8 @@ impl<N: Fn() -> PathBuf> Helper<'_, N> {
                 asked_cable: clock::boot(),
             })),
             Err(why) => {
-                let is_gone = why == Failure::Gone;
-                self.stage(serial, Stage::Failed(why))?;
-                if is_gone {
-                    return Ok(());
-                }
-                Doing::Failed { frontend, since: clock::boot() }
+                drop(frontend); // who failed has nothing open
+                return self.stage(serial, Stage::Failed(why));
             }
         };
         Ok(())
@@ -297,14 +283,17 @@ impl<N: Fn() -> PathBuf> Helper<'_, N> {
         self.is_deaf = has_event && !took_event;
         tune.trouble = status.err();
         if tune.trouble == Some(Errno::ENODEV) {
-            self.stage(tune.serial, Stage::Failed(Failure::Gone))?;
+            let serial = tune.serial;
+            drop(tune);
+            self.stage(serial, Stage::Failed(Failure::Gone))?;
             return Ok(Doing::Nothing);
         }
         self.stages(&mut tune, status.unwrap_or_default())?;
         if let Some(why) = tune.lock.wait(waited) {
-            let why = tune.trouble.map_or(why, |e| Failure::Kernel(e as i32));
-            self.stage(tune.serial, Stage::Failed(why))?;
-            return Ok(Doing::Failed { frontend: tune.frontend, since: clock::boot() });
+            let (serial, why) = (tune.serial, tune.trouble.map_or(why, |e| Failure::Kernel(e as i32)));
+            self.close(Doing::Tuning(tune));
+            self.stage(serial, Stage::Failed(why))?;
+            return Ok(Doing::Nothing);
         }
         if is_time {
             let answers = tune.frontend.readings(signal::ASKED).unwrap_or_default();
@@ -410,7 +399,7 @@ fn poll_again(fds: &mut [PollFd<'_>], timeout: PollTimeout) -> Result<(), Errno>
 }
 
 /// Opens the frontend at `path`, and learns what it is.
-pub fn open(path: &Path, access: Access) -> Result<(Frontend, Capabilities), Failure> {
+pub(super) fn open(path: &Path, access: Access) -> Result<(Frontend, Capabilities), Failure> {
     let frontend = Frontend::open(path, access).map_err(|e| match e {
         Errno::ENOENT | Errno::ENOTDIR | Errno::ENXIO => Failure::NoDevice,
         Errno::EACCES | Errno::EPERM => Failure::Permission,
@@ -441,150 +430,12 @@ fn failure(e: Errno) -> Failure {
     }
 }
 
-/// `frequency` is in kHz of satellites, as the failure then is.
+/// `range` is in Hz, `frequency` of satellites in kHz.
 fn in_range(range: (u32, u32), frequency: u32, is_satellite: bool) -> Result<(), Failure> {
-    let unit = if is_satellite { 1000 } else { 1 };
-    let (from, to) = (range.0 / unit, range.1 / unit);
-    if to == 0 || (from..=to).contains(&frequency) { Ok(()) } else { Err(Failure::Frequency(from, to)) }
+    let khz = if is_satellite { frequency } else { frequency / 1000 };
+    let (from, to) = (range.0 / 1000, range.1 / 1000);
+    if to == 0 || (from..=to).contains(&khz) { Ok(()) } else { Err(Failure::Frequency(from, to)) }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::RefCell;
-    use std::os::fd::OwnedFd;
-    use std::rc::Rc;
-
-    use super::*;
-    use crate::frontend::line;
-
-    /// What a helper says that is told by `talk`, whose frontend is at `node`.
-    fn helped(node: &str, talk: impl FnOnce(&End)) -> Result<(), Errno> {
-        let (ours, theirs) = line().unwrap();
-        let path = PathBuf::from(node);
-        std::thread::scope(|scope| {
-            let helper = scope.spawn(move || {
-                let device = "0".parse::<Device>().unwrap();
-                serve(theirs.as_fd(), &device, || path.clone())
-            });
-            let end = End(ours);
-            talk(&end);
-            drop(end);
-            helper.join().unwrap()
-        })
-    }
-
-    struct End(OwnedFd);
-
-    impl End {
-        fn tell(&self, command: &Command) {
-            let mut bytes = [0; MESSAGE_MAX];
-            let message = postcard::to_slice(command, &mut bytes).unwrap();
-            send(self.0.as_raw_fd(), message, MsgFlags::MSG_NOSIGNAL).unwrap();
-        }
-
-        /// The next stage, whatever is said besides.
-        fn stage(&self) -> (u16, Stage) {
-            loop {
-                let mut bytes = [0; MESSAGE_MAX];
-                let n = recv(self.0.as_raw_fd(), &mut bytes, MsgFlags::empty()).unwrap();
-                if let Report::Stage { serial, stage } = postcard::from_bytes(&bytes[..n]).unwrap() {
-                    return (serial, stage);
-                }
-            }
-        }
-    }
-
-    fn tune(serial: u16) -> Command {
-        Command::Tune { serial, tuning: "dvb-t:474000000".parse().unwrap() }
-    }
-
-    #[test]
-    fn what_cannot_be_opened_is_said_and_the_next_command_is_taken() {
-        let done = helped("/nonexistent/frontend0", |end| {
-            end.tell(&tune(1));
-            assert_eq!(end.stage(), (1, Stage::Failed(Failure::NoDevice)));
-            end.tell(&Command::Release { serial: 2 });
-            assert_eq!(end.stage(), (2, Stage::Released));
-        });
-        assert_eq!(done, Ok(()), "it ends with its line");
-        for node in ["/dev/null", "/"] {
-            let done = helped(node, |end| {
-                end.tell(&tune(7));
-                assert_eq!(end.stage(), (7, Stage::Failed(Failure::NotAFrontend)), "{node}");
-            });
-            assert_eq!(done, Ok(()));
-        }
-    }
-
-    #[test]
-    fn what_is_no_command_ends_it() {
-        let done = helped("/dev/null", |end| {
-            send(end.0.as_raw_fd(), &[0xff; 7], MsgFlags::MSG_NOSIGNAL).unwrap();
-            let mut bytes = [0; 1];
-            assert_eq!(recv(end.0.as_raw_fd(), &mut bytes, MsgFlags::empty()), Ok(0));
-        });
-        assert_eq!(done, Err(Errno::EBADMSG));
-    }
-
-    #[test]
-    fn one_that_is_watched_is_tried_again_until_it_comes() {
-        let (ours, theirs) = line().unwrap();
-        let device = "0".parse::<Device>().unwrap();
-        let node = Rc::new(RefCell::new(PathBuf::from("/nonexistent/frontend0")));
-        let at = Rc::clone(&node);
-        let mut helper = Helper {
-            line: theirs.as_fd(),
-            device: &device,
-            node: move || at.borrow().clone(),
-            doing: Doing::Nothing,
-            told: Duration::ZERO,
-            is_deaf: false,
-        };
-        let end = End(ours);
-        end.tell(&Command::Watch { serial: 3 });
-        helper.turn().unwrap();
-        assert_eq!(end.stage(), (3, Stage::Failed(Failure::NoDevice)));
-        // Another device comes, which is none either: each is said once.
-        *node.borrow_mut() = "/dev/null".into();
-        let mut turns = 0;
-        while !matches!(&helper.doing, Doing::Watching(w) if w.seen == Some(Err(Failure::NotAFrontend))) {
-            assert!(helper.turn().unwrap());
-            turns += 1;
-            assert!(turns < 100, "it is not tried again");
-        }
-        assert!(turns > 1, "it is tried at every turn");
-        assert_eq!(end.stage(), (3, Stage::Failed(Failure::NotAFrontend)));
-    }
-
-    #[test]
-    fn of_commands_that_wait_the_last_counts() {
-        let (ours, theirs) = line().unwrap();
-        let end = End(ours);
-        for serial in 1..4 {
-            end.tell(&tune(serial));
-        }
-        end.tell(&Command::Release { serial: 4 });
-        let device = "0".parse::<Device>().unwrap();
-        let node = || panic!("nothing is opened any more");
-        let doing = Doing::Nothing;
-        let mut helper = Helper {
-            line: theirs.as_fd(),
-            device: &device,
-            node,
-            doing,
-            told: Duration::ZERO,
-            is_deaf: false,
-        };
-        assert!(helper.turn().unwrap());
-        assert_eq!(end.stage(), (4, Stage::Released));
-    }
-
-    #[test]
-    fn a_range_is_of_the_unit_that_is_tuned() {
-        let satellite = (950_000_000, 2_150_000_000);
-        assert_eq!(in_range(satellite, 1_612_000, true), Ok(()));
-        assert_eq!(in_range(satellite, 2_151_000, true), Err(Failure::Frequency(950_000, 2_150_000)));
-        assert_eq!(in_range((51_000_000, 858_000_000), 40_000_000, false).is_err(), true);
-        assert_eq!(in_range((0, 0), 1, false), Ok(()), "its driver does not say");
-    }
-}
+mod tests;

@@ -66,7 +66,7 @@ pub enum Stage {
     Locked,
     /// It had a lock and lost it. The driver goes on trying; [`Stage::Locked`] may come again.
     Lost,
-    /// It will not come to a lock; nothing more is tried.
+    /// It will not come to a lock: nothing more is tried, and the frontend is closed. One that is watched is tried again.
     Failed(Failure),
     /// The frontend is closed.
     Released,
@@ -87,7 +87,7 @@ pub enum Failure {
     Gone,
     /// It does not know the delivery system.
     System(System),
-    /// It cannot be tuned so far up or down: its range, in the unit of the frequency.
+    /// It cannot be tuned so far up or down: its range in kHz; of satellites, behind the LNB.
     Frequency(u32, u32),
     /// Its dish cannot be turned to that satellite: no LNB of the configuration is for it.
     Dish,
@@ -110,7 +110,9 @@ impl fmt::Display for Failure {
             Self::Busy => f.write_str("another program uses the tuner"),
             Self::Gone => f.write_str("the tuner is gone"),
             Self::System(system) => write!(f, "the tuner cannot receive {}", system.name()),
-            Self::Frequency(from, to) => write!(f, "the tuner receives from {from} to {to} only"),
+            Self::Frequency(from, to) => {
+                write!(f, "the tuner receives from {} to {} MHz only", from / 1000, to.div_ceil(1000))
+            }
             Self::Dish => f.write_str("the tuner's dish has no LNB for that satellite"),
             Self::NoLock(ms) => write!(f, "no signal within {} s", ms.div_ceil(1000)),
             Self::Kernel(number) => std::io::Error::from_raw_os_error(*number).fmt(f),

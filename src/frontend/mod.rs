@@ -44,7 +44,7 @@ pub enum State {
     Locked,
     /// It had one and lost it; it goes on trying.
     Lost,
-    /// It gave up.
+    /// It gave up, and closed it.
     Failed(Failure),
     /// It is open for reading alone; somebody else has it tuned to this, or to nothing.
     Watching(Option<Tuning>),
@@ -253,7 +253,6 @@ impl Frontend {
 
     /// The helper is of no use any more. The next command starts another.
     fn lose(&mut self, why: Failure) {
-        log::warn!("dvb:{}: {why}", self.device);
         let child = self.helper.take().and_then(|mut helper| helper.child.take());
         if let Some(mut child) = child {
             let _ended_before = child.kill();
