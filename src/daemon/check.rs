@@ -7,7 +7,7 @@ use log::LevelFilter;
 
 use super::config::Settings;
 use super::exit::{Exit, Failure};
-use super::{imports, machine};
+use super::{devices, imports, machine, user};
 use crate::access::{KeyError, OnFlash, look};
 use crate::board;
 use crate::manifest::STATE_FORMATS;
@@ -27,6 +27,10 @@ pub(super) fn check(settings: &Settings) -> Result<(), Failure> {
         return Err(Failure::new(Exit::NotThisMachine, why));
     }
     println!("machine: good for board '{}'", board::NAME);
+    let user = user::wanted(settings.user.as_deref())?;
+    for tuner in devices::tuners(&settings.sources, user.as_ref()) {
+        println!("tuner: {tuner}");
+    }
     let Records { newer, lost } = records(&state)?;
     refuse_newer(&newer)?;
     if lost.is_empty() {

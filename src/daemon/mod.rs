@@ -10,6 +10,7 @@ mod ask;
 mod check;
 mod config;
 mod desk;
+mod devices;
 mod events;
 mod exit;
 mod grants;

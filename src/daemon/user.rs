@@ -1,5 +1,6 @@
 //! Who the box is: root's start becomes a user without rights, once all is open that only root can open.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -56,7 +57,24 @@ fn groups() -> Vec<Gid> {
     found.collect()
 }
 
+impl fmt::Display for Becoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "user '{}' ({})", self.name, self.uid)
+    }
+}
+
 impl Becoming {
+    /// This user may read and write what `about` is of (path_resolution(7)).
+    pub(super) fn may_write(&self, about: &fs::Metadata) -> bool {
+        let gid = Gid::from_raw(about.gid());
+        let shift = match () {
+            () if about.uid() == self.uid.as_raw() => 6,
+            () if gid == self.gid || self.groups.contains(&gid) => 3,
+            () => 0,
+        };
+        about.mode() >> shift & 0o6 == 0o6
+    }
+
     /// Gives up root's rights for good, helper processes with it; the state becomes the user's own before. The error is
     /// a sentence.
     pub(super) fn become_it(&self, state: &Path) -> Result<(), String> {
@@ -101,5 +119,30 @@ impl Becoming {
             Err(Errno::EPERM) => Ok(()),
             _ => Err(io::Error::other("root's rights came back")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_write_is_the_owner_else_a_group_else_others() {
+        let null = fs::metadata("/dev/null").unwrap();
+        let file = std::env::current_exe().unwrap();
+        let file = fs::metadata(file).unwrap();
+        let user = |uid, gid, groups: &[u32]| Becoming {
+            name: "box".into(),
+            uid: Uid::from_raw(uid),
+            gid: Gid::from_raw(gid),
+            groups: groups.iter().copied().map(Gid::from_raw).collect(),
+        };
+        let (nobody, none) = (file.uid() + 1, file.gid() + 1);
+        assert!(user(nobody, none, &[]).may_write(&null), "everybody may");
+        let bits = |shift: u32| file.mode() >> shift & 0o6 == 0o6;
+        assert_eq!(user(file.uid(), none, &[]).may_write(&file), bits(6), "its owner");
+        assert_eq!(user(nobody, file.gid(), &[]).may_write(&file), bits(3), "its group");
+        assert_eq!(user(nobody, none, &[file.gid()]).may_write(&file), bits(3), "one more group");
+        assert!(!user(nobody, none, &[]).may_write(&file), "a program is not everybody's to write");
     }
 }

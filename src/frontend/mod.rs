@@ -6,6 +6,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::process::{Child, Command as Process, Stdio};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 
 use crate::delivery::{Device, Tuning};
+use crate::sys::dvb::frontend::Access;
 
 mod dish;
 pub mod helper;
@@ -262,6 +264,11 @@ impl Frontend {
         }
         self.state = State::Failed(why);
     }
+}
+
+/// What the frontend at `node` is. It is opened for reading alone, so who tunes it notices nothing; it may still sleep.
+pub fn look(node: &Path) -> Result<Capabilities, Failure> {
+    helper::open(node, Access::Look).map(|(_, capabilities)| capabilities)
 }
 
 impl Helper {
