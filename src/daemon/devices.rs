@@ -11,6 +11,10 @@ use crate::delivery::{Device, System};
 use crate::frontend::{self, Capabilities};
 use crate::source::SourceUrl;
 
+/// The bits of a node's mode.
+const READ: u32 = 0o4;
+const WRITE: u32 = 0o2;
+
 /// A sentence for each tuner among `sources`, or one for each of its nodes that is not as it must be; `user` is whom the
 /// box becomes.
 pub(super) fn tuners(sources: &[SourceUrl], user: Option<&Becoming>) -> Vec<String> {
@@ -22,18 +26,15 @@ pub(super) fn tuners(sources: &[SourceUrl], user: Option<&Becoming>) -> Vec<Stri
 }
 
 fn tuner(device: &Device, user: Option<&Becoming>) -> Vec<String> {
-    let nodes = ["frontend", "demux", "dvr"].map(|kind| device.node(kind));
-    let mut wrong: Vec<String> = nodes
-        .iter()
-        .filter_map(|node| refusal(node, user))
-        .map(|why| format!("dvb:{device}: {why}"))
-        .collect();
+    let frontend = device.node("frontend");
+    let nodes = [(&frontend, READ | WRITE), (&device.node("demux"), READ)];
+    let refusals = nodes.iter().filter_map(|(node, rights)| refusal(node, *rights, user));
+    let mut wrong: Vec<String> = refusals.map(|why| format!("dvb:{device}: {why}")).collect();
     if wrong.is_empty() {
-        // For reading, which disturbs nobody; a dvr may be opened once only, and a demultiplexer says nothing.
-        let node = &nodes[0];
-        wrong.push(match frontend::look(node) {
+        // For reading, which disturbs nobody.
+        wrong.push(match frontend::look(&frontend) {
             Ok(capabilities) => format!("dvb:{device}: {}", described(&capabilities)),
-            Err(why) => format!("dvb:{device}: {}: {why}", node.display()),
+            Err(why) => format!("dvb:{device}: {}: {why}", frontend.display()),
         });
     }
     wrong
@@ -46,8 +47,8 @@ fn described(Capabilities { name, systems, range }: &Capabilities) -> String {
     format!("{name} receives {systems}, from {from} to {to} MHz")
 }
 
-/// Why a node cannot be opened for reading and writing by `user`, or by who asks.
-fn refusal(node: &Path, user: Option<&Becoming>) -> Option<String> {
+/// Why a node cannot be opened with `rights` by `user`, or by who asks.
+fn refusal(node: &Path, rights: u32, user: Option<&Becoming>) -> Option<String> {
     let name = node.display();
     let about = match fs::metadata(node) {
         Ok(about) => about,
@@ -58,7 +59,8 @@ fn refusal(node: &Path, user: Option<&Becoming>) -> Option<String> {
         return Some(format!("{name} is no device"));
     }
     let may = match user {
-        Some(user) => user.may_write(&about),
+        Some(user) => user.may(rights, &about),
+        None if rights & WRITE == 0 => access(node, AccessFlags::R_OK).is_ok(),
         None => access(node, AccessFlags::R_OK | AccessFlags::W_OK).is_ok(),
     };
     let who = user.map_or_else(|| format!("user {}", Uid::effective()), ToString::to_string);
@@ -81,9 +83,9 @@ mod tests {
     fn what_is_not_there_or_no_device_is_named() {
         let absent = tuners(&["dvb:255.7".parse().unwrap(), "file:/tmp/x".parse().unwrap()], None);
         let node = |kind: &str| format!("dvb:255.7: /dev/dvb/adapter255/{kind}7 is not there");
-        assert_eq!(absent, [node("frontend"), node("demux"), node("dvr")]);
-        assert_eq!(refusal(Path::new("/"), None).as_deref(), Some("/ is no device"));
-        assert_eq!(refusal(Path::new("/dev/null"), None), None);
+        assert_eq!(absent, [node("frontend"), node("demux")]);
+        assert_eq!(refusal(Path::new("/"), READ, None).as_deref(), Some("/ is no device"));
+        assert_eq!(refusal(Path::new("/dev/null"), READ | WRITE, None), None);
     }
 
     #[test]

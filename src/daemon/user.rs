@@ -64,15 +64,15 @@ impl fmt::Display for Becoming {
 }
 
 impl Becoming {
-    /// This user may read and write what `about` is of (path_resolution(7)).
-    pub(super) fn may_write(&self, about: &fs::Metadata) -> bool {
+    /// This user has `rights`, bits of a mode as for others, to what `about` is of (path_resolution(7)).
+    pub(super) fn may(&self, rights: u32, about: &fs::Metadata) -> bool {
         let gid = Gid::from_raw(about.gid());
         let shift = match () {
             () if about.uid() == self.uid.as_raw() => 6,
             () if gid == self.gid || self.groups.contains(&gid) => 3,
             () => 0,
         };
-        about.mode() >> shift & 0o6 == 0o6
+        about.mode() >> shift & rights == rights
     }
 
     /// Gives up root's rights for good, helper processes with it; the state becomes the user's own before. The error is
@@ -138,11 +138,11 @@ mod tests {
             groups: groups.iter().copied().map(Gid::from_raw).collect(),
         };
         let (nobody, none) = (file.uid() + 1, file.gid() + 1);
-        assert!(user(nobody, none, &[]).may_write(&null), "everybody may");
+        assert!(user(nobody, none, &[]).may(0o6, &null), "everybody may");
         let bits = |shift: u32| file.mode() >> shift & 0o6 == 0o6;
-        assert_eq!(user(file.uid(), none, &[]).may_write(&file), bits(6), "its owner");
-        assert_eq!(user(nobody, file.gid(), &[]).may_write(&file), bits(3), "its group");
-        assert_eq!(user(nobody, none, &[file.gid()]).may_write(&file), bits(3), "one more group");
-        assert!(!user(nobody, none, &[]).may_write(&file), "a program is not everybody's to write");
+        assert_eq!(user(file.uid(), none, &[]).may(0o6, &file), bits(6), "its owner");
+        assert_eq!(user(nobody, file.gid(), &[]).may(0o6, &file), bits(3), "its group");
+        assert_eq!(user(nobody, none, &[file.gid()]).may(0o6, &file), bits(3), "one more group");
+        assert!(!user(nobody, none, &[]).may(0o6, &file), "a program is not everybody's to write");
     }
 }
