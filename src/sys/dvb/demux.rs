@@ -64,6 +64,27 @@ mod ioctl {
     nix::ioctl_write_ptr!(remove_pid, b'o', 52, u16);
 }
 
+// Of x86-64 and 64-bit ARM, of 32-bit ARM; and as Linux' headers have it.
+super::super::ioctl::abi! {
+    nix::request_code_write!(b'o', 43, size_of::<SectionParams>()) => 0x403c6f2b, 0x403c6f2b; // DMX_SET_FILTER
+    nix::request_code_write!(b'o', 44, size_of::<TapParams>()) => 0x40146f2c, 0x40146f2c; // DMX_SET_PES_FILTER
+    nix::request_code_none!(b'o', 45) => 0x6f2d, 0x6f2d; // DMX_SET_BUFFER_SIZE
+    nix::request_code_write!(b'o', 51, size_of::<u16>()) => 0x40026f33, 0x40026f33; // DMX_ADD_PID
+    nix::request_code_write!(b'o', 52, size_of::<u16>()) => 0x40026f34, 0x40026f34; // DMX_REMOVE_PID
+    size_of::<SectionParams>() => 60, 60; // sizeof(struct dmx_sct_filter_params)
+    std::mem::offset_of!(SectionParams, filter) => 2, 2; // offsetof(struct dmx_sct_filter_params, filter)
+    std::mem::offset_of!(SectionParams, timeout) => 52, 52; // offsetof(struct dmx_sct_filter_params, timeout)
+    std::mem::offset_of!(SectionParams, flags) => 56, 56; // offsetof(struct dmx_sct_filter_params, flags)
+    size_of::<TapParams>() => 20, 20; // sizeof(struct dmx_pes_filter_params)
+    std::mem::offset_of!(TapParams, input) => 4, 4; // offsetof(struct dmx_pes_filter_params, input)
+    std::mem::offset_of!(TapParams, flags) => 16, 16; // offsetof(struct dmx_pes_filter_params, flags)
+    CHECK_CRC => 1, 1; // DMX_CHECK_CRC
+    IMMEDIATE_START => 4, 4; // DMX_IMMEDIATE_START
+    FRONTEND => 0, 0; // DMX_IN_FRONTEND
+    TSDEMUX_TAP => 3, 3; // DMX_OUT_TSDEMUX_TAP
+    PES_OTHER => 20, 20; // DMX_PES_OTHER
+}
+
 /// What a descriptor is told.
 pub(crate) enum Control<'a> {
     Buffer(usize),
