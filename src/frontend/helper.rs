@@ -17,6 +17,7 @@ use nix::sys::socket::{MsgFlags, recv, send};
 
 use super::dish::Plan;
 use super::lock::Lock;
+use super::thread::Thread;
 use super::{Capabilities, Command, Failure, MESSAGE_MAX, Report, Stage, properties, signal};
 use crate::delivery::{Device, System, Tuning};
 use crate::sys::clock;
@@ -82,6 +83,7 @@ enum Doing {
 struct Watch {
     serial: u16,
     frontend: Option<Frontend>,
+    thread: Thread,
     /// What was said last.
     seen: Option<Result<Option<Tuning>, Failure>>,
     looks: u8,
@@ -177,7 +179,9 @@ impl<N: Fn() -> PathBuf> Helper<'_, N> {
             }
             Command::Watch { serial } => {
                 self.close(before);
-                let watch = Watch { serial, frontend: None, seen: None, looks: 0, tried: Duration::ZERO };
+                let thread = Thread::new(self.device, "/proc");
+                let watch =
+                    Watch { serial, frontend: None, thread, seen: None, looks: 0, tried: Duration::ZERO };
                 self.doing = Doing::Watching(self.look(watch, clock::boot())?);
                 Ok(())
             }
@@ -343,6 +347,7 @@ impl<N: Fn() -> PathBuf> Helper<'_, N> {
                 watch.tried = now;
                 return self.tell_seen(watch, Err(Failure::Gone));
             }
+            _ if watch.thread.is_gone(now) => None,
             (Ok(status), Ok(answers)) => {
                 let mux = properties::seen(answers, &self.device.dish);
                 let is_same = matches!(&watch.seen, Some(Ok(Some(before))) if Some(*before) == mux);

@@ -23,6 +23,7 @@ mod line;
 mod lock;
 mod properties;
 mod signal;
+mod thread;
 
 pub use line::{Capabilities, Command, Failure, MESSAGE_MAX, Report, Signal, Stage};
 
@@ -158,8 +159,7 @@ impl Frontend {
         self.polled = now;
         self.reap();
         let before = self.state.clone();
-        loop {
-            let Some(helper) = &mut self.helper else { break };
+        while let Some(helper) = &mut self.helper {
             let mut bytes = [0; MESSAGE_MAX];
             match recv(helper.line.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT) {
                 Ok(0) => self.lose(Failure::Died),
