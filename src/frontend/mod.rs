@@ -301,4 +301,6 @@ fn line() -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 #[cfg(test)]
+mod on_vidtv;
+#[cfg(test)]
 pub(crate) mod sample;
