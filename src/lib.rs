@@ -28,8 +28,8 @@
 //! | [`import`] | programme lists of other systems, as entries | the channel table, files |
 //! | [`tuner`] | open muxes, who gets which receiver, the pool of rings, leases | channels, people |
 //! | [`guide`] | events and bouquets in fixed memory, what was read of their tables | muxes, channels, who asks |
-//! | [`frontend`] | the process that drives a tuner, how long a lock may take | muxes, services, who wants what |
-//! | [`delivery`] | how a mux is sent, which tuner of this machine: values and text | devices, tables |
+//! | [`frontend`] | the process that drives a tuner and its dish, how long a lock may take | muxes, services, who wants what |
+//! | [`delivery`] | how a mux is sent, which tuner of this machine and at what dish: values and text | devices, tables |
 //! | [`ts`] | packets, sections, tables, clocks as bytes and values | everything above |
 //! | [`rap`] | where a decoder can start, per codec | rings |
 //! | [`ring`] | memory with positions | what is in it |

@@ -50,7 +50,13 @@ run starts the box, in the foreground. It ends on SIGTERM or Ctrl-C.
                      rtp://[SENDER@]GROUP:PORT[?iface=NAME]
                      file:PATH[?loop][&speed=N]
                    or a tuner of this machine, which receives many muxes:
-                     dvb:ADAPTER[.FRONTEND][?demux=N]
+                     dvb:ADAPTER[.FRONTEND][?KEY=VALUE&…]
+                       demux=N where its number is not the frontend's
+                       sat=19.2E,13.0E the satellites at its DiSEqC switch
+                       lnb=universal|enhanced|dbs|bs|c|c-stacked, or MHz:
+                         LOF, LOW/HIGH/SWITCH or VERTICAL/HORIZONTAL
+                       unicable=en50494:SLOT:MHZ or en50607:SLOT:MHZ
+                       lnb-power=off behind a receiver that feeds the LNB
   --tuner-owner WHO
                    who may tune: ui, the program that draws the television's
                    screen (the box serves what the television is on, and tunes
