@@ -3,6 +3,10 @@
 mod support;
 
 use std::fs;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
 
 use support::http::Viewer;
 use support::mux::{Codec, MuxBuilder, Service};
@@ -45,4 +49,24 @@ fn the_box_streams_on_one_thread_and_its_helper_goes() {
     wait_for("the state to be written", || written.iter().all(|path| path.exists()).then_some(()));
     wait_for("the helper to go", || children(stb.pid()).is_empty().then_some(()));
     assert_eq!(threads(stb.pid()), 1);
+}
+
+#[test]
+fn the_helper_of_a_tuner_has_one_thread_no_rights_to_gain_and_ends_with_its_line() {
+    let (mut line, theirs) = UnixStream::pair().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stbcastd"));
+    command.args(["helper-frontend", "255"]).stdin(OwnedFd::from(theirs)).stdout(Stdio::null());
+    let mut helper = command.spawn().unwrap();
+    drop(command); // and with it the helper's end of the line, of which this process had a copy
+    // "Release", the ninth command; the answer: of the ninth command, released.
+    line.write_all(&[2, 9]).unwrap();
+    let mut answer = [0; 3];
+    line.read_exact(&mut answer).unwrap();
+    assert_eq!(answer, [2, 9, 4]);
+    assert_eq!(threads(helper.id()), 1);
+    let status = fs::read_to_string(format!("/proc/{}/status", helper.id())).unwrap();
+    assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+    assert_eq!(fs::read_link(format!("/proc/{}/cwd", helper.id())).unwrap().to_str(), Some("/"));
+    drop(line);
+    assert!(helper.wait().unwrap().success());
 }
