@@ -26,6 +26,7 @@ mod receiver;
 mod reception;
 pub mod request;
 pub mod services;
+mod trial;
 
 pub use crate::service::Identity;
 use arbiter::{Owner, Priority};
@@ -36,6 +37,7 @@ pub use origin::Origin;
 pub use probe::Probe;
 use probe::Probed;
 pub use receiver::Receiver;
+use trial::Stay;
 
 /// Which mux, by its place in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -76,6 +78,7 @@ pub struct Mux {
     wanted: Option<(Duration, Priority)>,
     /// Somebody reads its tables.
     probe: Option<Probed>,
+    stay: Stay,
     /// It had no signal, and is not tried again before this.
     refused_until: Duration,
     /// How long after that it is looked at again, when nobody asks for it.
@@ -93,6 +96,7 @@ impl Mux {
             survey_at: Duration::ZERO,
             wanted: None,
             probe: None,
+            stay: Stay::Known,
             refused_until: Duration::ZERO,
             pause: Duration::ZERO,
             by: None,
@@ -173,7 +177,7 @@ impl Tuners {
     /// The muxes, in the configuration's order.
     pub fn muxes(&self) -> impl Iterator<Item = (MuxId, &Mux)> {
         // At most `board::MUXES` muxes, far below 65 536.
-        (0..).map(MuxId).zip(&self.muxes)
+        (0..).map(MuxId).zip(&self.muxes).filter(|(_, mux)| mux.stay != Stay::Vacant)
     }
 
     /// The muxes that are open.
@@ -183,12 +187,11 @@ impl Tuners {
 
     /// The mux that is sent so: the one that is known already, else one more. `None` when no more can be known.
     pub fn add_mux(&mut self, tuning: Tuning) -> Option<MuxId> {
-        let known = self.muxes().find(|(_, mux)| mux.origin.tuning().is_some_and(|t| t.is_same_mux(&tuning)));
-        if let Some((id, _)) = known {
+        if let Some(id) = self.find_mux(&tuning) {
+            self.keep_mux(id);
             return Some(id);
         }
-        let id = u16::try_from(self.muxes.len()).ok().map(MuxId)?;
-        self.muxes.push(Mux::new(Origin::Air(tuning))).ok().map(|()| id)
+        self.place_mux(tuning)
     }
 
     /// A mux.
