@@ -28,7 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("pump", &["ring", "service", "sys", "ts"]),
     // control: http ─▶ api ─▶ pairing ─▶ access ─▶ channel ─▶ tuner
     ("tuner", &["board", "delivery", "demux", "frontend", "guide", "service", "source", "text", "ts"]),
-    ("channel", &["board", "import", "sys", "ts", "tuner"]),
+    ("channel", &["board", "delivery", "import", "sys", "ts", "tuner"]),
     ("import", &["delivery", "source", "text", "ts"]),
     ("pairing", &["access", "board", "handshake", "reactor", "sys"]),
     ("access", &["board", "channel", "handshake", "store", "sys", "text"]),

@@ -1,18 +1,21 @@
 //! What imported lists say of channels: whose numbers and names they bear, whatever the mux calls them.
 
 use crate::board;
-use crate::import::Authority;
+use crate::import::{Authority, Triple};
 use crate::ts::service_info::{Name, ServiceKind};
 
 use super::{ChannelTable, Entry};
 
-/// A channel of an imported list. Its source has one programme; of a mux of several it is the first that is found.
+/// A channel of an imported list. Where that names no service, its source has one programme; of a mux of several it is
+/// the first that is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// Whose list it is: the vendor's, or an imported one.
     pub by: Authority,
     /// The source, as it is configured.
     pub source: String,
+    /// The service, where the list names it: its channel is there before its mux was ever looked at.
+    pub service: Option<Triple>,
     /// The number, where the list gives one.
     pub number: Option<u16>,
     /// The name.
@@ -29,7 +32,7 @@ pub struct Claim {
 pub(super) struct Claimed {
     /// Its place in the table's list of sources.
     source: u16,
-    /// The service that it is of, as soon as one was found.
+    /// The service that it is of: the one that the list names, else as soon as one was found.
     service: Option<u16>,
     /// The number, and who gives it. No two have the same number.
     pub(super) number: Option<(u16, Authority)>,
@@ -48,6 +51,10 @@ impl ChannelTable {
         claims.sort_by_key(|claim| authority.rank(claim.by)); // which keeps the order of the lists
         self.claims = self.merged(claims);
         for i in 0..self.claims.len() {
+            if self.claims[i].claim.service.is_some() {
+                self.find_named(i);
+                continue;
+            }
             let (source, number) = (self.claims[i].source, self.claims[i].number.map(|(number, _)| number));
             // An entry that bears the number already is the one that was bound to the claim before.
             let bound = self.entries.iter().find(|e| e.source == source && Some(e.number) == number);
@@ -56,7 +63,10 @@ impl ChannelTable {
         }
         for i in 0..self.claims.len() {
             let Claimed { source, service, number, .. } = self.claims[i];
-            let Some(at) = service.and_then(|service| self.place_of(source, service)) else { continue };
+            let Some(at) = service.and_then(|service| self.place_of(source, service)) else {
+                self.announce(i);
+                continue;
+            };
             let before = self.entries[at].clone();
             self.claims[i].claim.dress(&mut self.entries[at]);
             self.dirty |= self.entries[at] != before;
@@ -66,7 +76,45 @@ impl ChannelTable {
         }
     }
 
-    /// One for each source: the list that is heard first names it, and numbers it unless it has no number for it.
+    /// A list names a service: where that moved to another mux of its network since, it is meant there.
+    fn find_named(&mut self, i: usize) {
+        let Some(Triple { original_network_id: Some(network), transport_stream_id: stream, service_id }) =
+            self.claims[i].claim.service
+        else {
+            return;
+        };
+        if self.place_of(self.claims[i].source, service_id).is_some() {
+            return;
+        }
+        let is_it = |e: &&Entry| {
+            let of = e.service;
+            (of.original_network_id, of.service_id) == (network, service_id)
+                && stream.is_none_or(|id| id == of.transport_stream_id)
+        };
+        if let Some(entry) = self.entries.iter().find(is_it) {
+            self.claims[i].source = entry.source;
+        }
+    }
+
+    /// Makes the channel of a service that a list names and no mux has shown yet.
+    fn announce(&mut self, i: usize) {
+        let (source, Some(service)) = (self.claims[i].source, self.claims[i].claim.service) else { return };
+        let id = service.service_id;
+        let has_room = self.entries.len() < board::CHANNELS;
+        let number = has_room.then(|| self.number_of_new(source, id, None, |_| false)).flatten();
+        let Some(number) = number else {
+            log::warn!("the channel table is full ({}): service {id} of a list is left out", board::CHANNELS);
+            return;
+        };
+        let mut entry = Entry::new(number, source, id);
+        entry.service.original_network_id = service.original_network_id.unwrap_or(0);
+        entry.service.transport_stream_id = service.transport_stream_id.unwrap_or(0);
+        self.claims[i].claim.dress(&mut entry);
+        self.insert(entry);
+        self.dirty = true;
+    }
+
+    /// One for each source, or for each service that is named: the list that is heard first names it, and numbers it unless it has no number for it.
     fn merged(&self, claims: Vec<Claim>) -> Vec<Claimed> {
         let mut merged = Vec::<Claimed>::new();
         for claim in claims {
@@ -75,14 +123,10 @@ impl ChannelTable {
             let is_taken = |number| merged.iter().any(|c| c.number.is_some_and(|(taken, _)| taken == number));
             let number = claim.number.filter(|number| !is_taken(*number)).map(|number| (number, claim.by));
             let group = claim.group.clone();
-            let at = merged.iter().position(|c| c.source == source).unwrap_or_else(|| {
-                merged.push(Claimed {
-                    source,
-                    service: None,
-                    number: None,
-                    groups: heapless::Vec::new(),
-                    claim,
-                });
+            let service = claim.service.map(|service| service.service_id);
+            let at = merged.iter().position(|c| c.source == source && c.service == service);
+            let at = at.unwrap_or_else(|| {
+                merged.push(Claimed { source, service, number: None, groups: heapless::Vec::new(), claim });
                 merged.len() - 1
             });
             let claimed = &mut merged[at];
@@ -107,13 +151,21 @@ impl ChannelTable {
 
     /// Remembers that a service was found, which may be the first of its source.
     pub(super) fn bind(&mut self, source: u16, service: u16) {
-        if let Some(claimed) = self.claims.iter_mut().find(|c| c.source == source) {
-            claimed.service.get_or_insert(service);
+        let free = self.claims.iter_mut().find(|c| c.source == source && c.service.is_none());
+        if let Some(claimed) = free {
+            claimed.service = Some(service);
         }
     }
 }
 
 impl Claimed {
+    /// The service `service` of `source` is in mux `to` now.
+    pub(super) fn follow(&mut self, source: u16, service: u16, to: u16) {
+        if (self.source, self.service) == (source, Some(service)) {
+            self.source = to;
+        }
+    }
+
     /// Gives the list's name to an entry.
     pub(super) fn dress(&self, entry: &mut Entry) {
         self.claim.dress(entry);
@@ -144,7 +196,7 @@ mod tests {
     fn claim(number: Option<u16>, name: &str) -> Claim {
         let (name, provider, group) = (Name::new(name), Name::default(), Name::default());
         let (by, source) = (Authority::Import, DEMO.into());
-        Claim { by, source, number, name, provider, kind: ServiceKind::Television, group }
+        Claim { by, source, service: None, number, name, provider, kind: ServiceKind::Television, group }
     }
 
     /// The numbers and names of the demo's channels once it was surveyed, under `claims`.

@@ -21,12 +21,14 @@ use crate::tuner::{Known, Lease, LeaseError, MuxId, Tuners};
 mod claim;
 mod number;
 mod record;
+mod scanned;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use claim::Claim;
 pub use record::{FORMATS, RecordError};
+pub use scanned::{MISSES, Missing, muxes};
 pub use table::ChannelTable;
 
 /// One elementary stream, as lists show it.
@@ -68,6 +70,12 @@ pub struct Entry {
     /// It was in its mux when that was last looked at.
     #[serde(skip)]
     present: bool,
+    /// Scans in a row that did not see it in its mux.
+    #[serde(skip)]
+    misses: u8,
+    /// The scan found it that runs, or ran last.
+    #[serde(skip)]
+    is_new: bool,
     /// The number that its network gives it, as its mux showed it last.
     #[serde(skip)]
     lcn: Option<u16>,

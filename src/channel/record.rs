@@ -107,6 +107,8 @@ mod tests {
             scrambled: true,
             pmt: heapless::Vec::from_slice(&[2, 0xb0]).unwrap(),
             present: false,
+            misses: 0,
+            is_new: false,
             lcn: None,
             guide: crate::ts::event::Guide::default(),
         }

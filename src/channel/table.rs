@@ -26,7 +26,7 @@ pub struct ChannelTable {
     /// What imported lists say, in the order in which they are heard.
     pub(super) claims: Vec<Claimed>,
     /// Every source a channel ever came from, as it was configured; entries name them by index.
-    sources: Vec<String>,
+    pub(super) sources: Vec<String>,
     /// The configured muxes, in the configuration's order.
     pub(super) configured: Vec<Configured>,
     /// Something changed that flash does not know.
@@ -37,7 +37,7 @@ pub struct ChannelTable {
 
 /// A mux that is configured now.
 pub(super) struct Configured {
-    id: MuxId,
+    pub(super) id: MuxId,
     /// Its place in the table's list of sources.
     pub(super) source: u16,
     /// It has shown what numbers its network gives since the box was started.
@@ -54,6 +54,11 @@ impl ChannelTable {
         for (id, mux) in tuners.muxes() {
             let source = table.source_of(mux, tuners);
             table.configured.push(Configured { id, source, numbered: false });
+            if mux.origin.tuning().is_some() {
+                // A tuner is not had just to look: it is there until its mux shows otherwise.
+                let of_mux = table.entries.iter_mut().filter(|entry| entry.source == source);
+                of_mux.for_each(|entry| entry.present = true);
+            }
         }
         Ok(table)
     }
@@ -91,7 +96,8 @@ impl ChannelTable {
     pub fn availability(&self, entry: &Entry, tuners: &Tuners, can_ask: bool) -> Available {
         let mux = self.mux_of(entry).and_then(|id| Some((id, tuners.mux(id)?)));
         let there = |m: &Mux| m.error.is_none() && !m.open().is_some_and(OpenMux::is_silent);
-        let Some((id, _)) = mux.filter(|(_, m)| there(m) && entry.present) else { return Available::No };
+        let carries = |(_, mux): &(MuxId, &Mux)| there(mux) && entry.present && !entry.is_gone();
+        let Some((id, _)) = mux.filter(carries) else { return Available::No };
         match tuners.reach(id, Priority::VIEWER, can_ask) {
             Choice::Share(_) => Available::Now,
             Choice::Tune(_) | Choice::Take(_) => Available::Tuner,
@@ -120,6 +126,12 @@ impl ChannelTable {
     /// Takes over what mux `id` shows now.
     pub fn correct(&mut self, id: MuxId, tuners: &Tuners, now: Duration) {
         let Some(mux) = tuners.mux(id) else { return };
+        if mux.is_on_trial() {
+            return; // whether it is one to keep, its scan finds out
+        }
+        if !self.configured.iter().any(|known| known.id == id) {
+            self.know(id, tuners); // the television was seen on it
+        }
         let Some(configured) = self.configured.iter_mut().find(|known| known.id == id) else { return };
         let Some(open) = mux.open().filter(|open| !open.services.all.is_empty()) else { return };
         let (source, is_numbered) = (configured.source, open.services.is_numbered());
@@ -127,6 +139,9 @@ impl ChannelTable {
         for entry in self.entries.iter_mut().filter(|e| e.source == source) {
             let service = open.services.find(entry.service.service_id);
             entry.present = service.is_some();
+            if entry.present {
+                entry.misses = 0;
+            }
             let lcn = service.and_then(|service| open.services.lcn(service)).map(|lcn| lcn.number);
             // A mux that was just opened again knows less than it showed before.
             let stays = !open.services.has_network();
@@ -228,7 +243,7 @@ impl ChannelTable {
 
     /// The index of a configured source, which is remembered from now on. One that was known on an interface that is
     /// not configured any more is the same.
-    fn source_of(&mut self, mux: &Mux, tuners: &Tuners) -> u16 {
+    pub(super) fn source_of(&mut self, mux: &Mux, tuners: &Tuners) -> u16 {
         let url = mux.origin.to_string();
         let is_configured = |known: &str| tuners.muxes().any(|(_, mux)| mux.origin.to_string() == known);
         let moved = |known: &String| mux.origin.is_stream_of(known) && !is_configured(known);
@@ -260,6 +275,8 @@ impl Entry {
             scrambled: false,
             pmt: heapless::Vec::new(),
             present: true,
+            misses: 0,
+            is_new: true,
             lcn: None,
             guide: Guide::default(),
         }

@@ -93,7 +93,7 @@ fn apply(step: &Step, table: &mut ChannelTable, told: &mut Told) {
             let claim = |(by, source, number): &(Authority, u16, Option<u16>)| {
                 let (name, provider, group) = (Name::new("listed"), Name::default(), Name::default());
                 let (by, source, kind) = (*by, url(*source), ServiceKind::Television);
-                Claim { by, source, number: *number, name, provider, kind, group }
+                Claim { by, source, service: None, number: *number, name, provider, kind, group }
             };
             table.claim(*authority, lists.iter().map(claim).collect());
         }

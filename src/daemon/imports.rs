@@ -1,4 +1,5 @@
-//! Programme lists, read at start: each multicast channel becomes a source with a number and a name.
+//! Programme lists, read at start: each multicast channel becomes a source with a number and a name, each channel of a
+//! tuner a service of a mux with the same.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,6 +10,8 @@ use crate::board;
 use crate::channel::Claim;
 use crate::import::{Authority, Framing, Import, Imported, ImportedSource, LIST_MAX, Rules};
 use crate::source::SourceUrl;
+use crate::source::url::Group;
+use crate::tuner::Tuners;
 
 /// What lists bring.
 pub(super) struct Lists {
@@ -44,20 +47,44 @@ impl Lists {
                 log::warn!("{}: {} lines were refused in all", path.display(), refusals.count());
             }
         }
-        let mut tuned = 0;
         for entry in import.into_entries() {
-            let Some(source) = source(&entry.source) else {
-                tuned += 1;
-                continue;
-            };
             let Imported { number, name, provider, kind, group, .. } = entry;
-            self.claims.push(Claim { by, source: source.to_string(), number, name, provider, kind, group });
-            self.sources.push(source);
-        }
-        if tuned > 0 {
-            log::warn!("{tuned} imported channels need a tuner, and this box has none yet");
+            let (source, service) = match &entry.source {
+                ImportedSource::Dvb(dvb) => (dvb.tuning.to_string(), Some(dvb.service)),
+                ImportedSource::Multicast { group, framing } => {
+                    let source = url(group, *framing);
+                    self.sources.push(source.clone());
+                    (source.to_string(), None)
+                }
+            };
+            self.claims.push(Claim { by, source, service, number, name, provider, kind, group });
         }
         Ok(())
+    }
+
+    /// Makes the muxes of tuners known that the lists name. Their channels come from those, as they are known.
+    pub(super) fn name_muxes(&mut self, tuners: &mut Tuners) {
+        let has_tuner = tuners.receivers().next().is_some();
+        let (mut tunerless, mut left_out) = (0, 0);
+        for claim in self.claims.iter_mut().filter(|claim| claim.service.is_some()) {
+            let Ok(tuning) = claim.source.parse() else { continue };
+            if !has_tuner {
+                tunerless += 1;
+                continue;
+            }
+            match tuners.add_mux(tuning).and_then(|id| tuners.mux(id)) {
+                Some(mux) => claim.source = mux.origin.to_string(),
+                None => left_out += 1,
+            }
+        }
+        if tunerless > 0 {
+            log::warn!(
+                "{tunerless} imported channels need a tuner, and none is configured (--source dvb:ADAPTER)"
+            );
+        }
+        if left_out > 0 {
+            log::warn!("{left_out} imported channels are left out: this board knows {} muxes", board::MUXES);
+        }
     }
 }
 
@@ -68,11 +95,10 @@ fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The source of an entry, where it is a group.
-fn source(source: &ImportedSource) -> Option<SourceUrl> {
-    match source {
-        ImportedSource::Multicast { group, framing: Framing::Packets } => Some(SourceUrl::Udp(group.clone())),
-        ImportedSource::Multicast { group, framing: Framing::Rtp } => Some(SourceUrl::Rtp(group.clone())),
-        ImportedSource::Dvb(_) => None,
+/// A group as a source.
+fn url(group: &Group, framing: Framing) -> SourceUrl {
+    match framing {
+        Framing::Packets => SourceUrl::Udp(group.clone()),
+        Framing::Rtp => SourceUrl::Rtp(group.clone()),
     }
 }

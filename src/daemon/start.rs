@@ -18,13 +18,14 @@ use smol::future::BoxedLocal;
 use super::config::Settings;
 use super::desk::Desk;
 use super::exit::{Exit, Failure};
+use super::imports::Lists;
 use super::tuners::{self, Talk, Watch};
 use super::user::{self, Becoming};
 use super::watchdog::Watchdog;
 use super::{check, events, imports, machine, main_loop, names, providers, receivers};
 use crate::access::{self, Access, ClockSource, KeyError};
 use crate::api::{self, BOX_NAME, Departures, SetTopBox};
-use crate::channel::ChannelTable;
+use crate::channel::{self, ChannelTable};
 use crate::guide::{Capacity, Epg};
 use crate::http::seats::Seats;
 use crate::http::server::{self, Heads};
@@ -49,14 +50,14 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     let (local_listener, _socket_file) = local_socket(settings, &state, groups)?;
     let writer = Writer::new(&state).map_err(|e| format!("cannot find this program's own file: {e}"))?;
     let access = access(settings, &state, &writer)?;
-    let lists = imports::read(settings).map_err(Failure::usage)?;
-    let sources = sources(settings, lists.sources);
+    let mut lists = imports::read(settings).map_err(Failure::usage)?;
+    let sources = sources(settings, std::mem::take(&mut lists.sources));
     if sources.is_empty() {
         log::warn!("no source is configured: there will be no channels");
     }
     let mut tuners = Tuners::new(sources).map_err(|e| format!("memory for rings: {e}"))?;
     tuners.set_owner(settings.tuner_owner());
-    let mut channels = channels(&state, &tuners, &writer)?;
+    let mut channels = channels(&state, &mut tuners, &mut lists, &writer)?;
     channels.claim(settings.authority(), lists.claims);
     let reactor = Rc::new(Reactor::new().map_err(|e| format!("reactor: {e}"))?);
     let listeners = listeners(settings)?;
@@ -226,7 +227,13 @@ pub(super) fn loaded(state: &Path, kind: Kind, writer: &Writer) -> Result<Loaded
     Ok(loaded)
 }
 
-fn channels(state: &Path, tuners: &Tuners, writer: &Writer) -> Result<ChannelTable, String> {
+/// The channel table. What it and the lists have from tuners is made known to those first.
+fn channels(
+    state: &Path,
+    tuners: &mut Tuners,
+    lists: &mut Lists,
+    writer: &Writer,
+) -> Result<ChannelTable, String> {
     let record = match loaded(state, Kind::Channels, writer)? {
         Loaded::Record(record) | Loaded::HalfDamaged(record) => record,
         Loaded::Nothing => Vec::new(),
@@ -238,6 +245,12 @@ fn channels(state: &Path, tuners: &Tuners, writer: &Writer) -> Result<ChannelTab
             Vec::new()
         }
     };
+    for tuning in channel::muxes(&record) {
+        if tuners.add_mux(tuning).is_none() {
+            log::warn!("this board knows {} muxes: {tuning} is left out", board::MUXES);
+        }
+    }
+    lists.name_muxes(tuners);
     ChannelTable::load(&record, tuners).or_else(|why| {
         log::warn!("channels in {}: {why}: the box scans again, numbers may change", state.display());
         ChannelTable::load(&[], tuners).map_err(|e| e.to_string())
