@@ -5,6 +5,7 @@
 //! ```text
 //!   data     source ─▶ demux ─▶ service ─▶ pump ─▶ socket
 //!   control  http ─▶ api ─▶ pairing ─▶ access ─▶ channel ─▶ tuner
+//!            scan ─▶ channel, tuner                 which muxes there are, and what is in them
 //!   names    ddns ─▶ fetch ─▶ tls                 the box tells its name service where it is
 //!            cloud ─▶ nameserver, registrar         the name service: who has which name, and the DNS
 //!   ground   ts   rap   ring   guide   text   delivery   handshake   registration   resolver   reactor   store   board   sys
@@ -25,12 +26,13 @@
 //! | [`pairing`] | the window in which a terminal is let in, attempts, public-key work | HTTP, JSON, who was let in |
 //! | [`access`] | the box's keys, who was let in, tokens, every check of a right | HTTP, streams |
 //! | [`channel`] | the channel table | who asks |
+//! | [`scan`] | what is visited to find muxes, and what came of it | who asks, files |
 //! | [`import`] | programme lists of other systems, as entries | the channel table, files |
 //! | [`tuner`] | open muxes, who gets which receiver, the pool of rings, leases | channels, people |
 //! | [`guide`] | events and bouquets in fixed memory, what was read of their tables | muxes, channels, who asks |
 //! | [`frontend`] | the process that drives a tuner and its dish, how long a lock may take | muxes, services, who wants what |
 //! | [`delivery`] | how a mux is sent, which tuner of this machine and at what dish: values and text | devices, tables |
-//! | [`ts`] | packets, sections, tables, clocks as bytes and values | everything above |
+//! | [`ts`] | packets, sections, tables, clocks as bytes and values | everything above but [`delivery`] |
 //! | [`rap`] | where a decoder can start, per codec | rings |
 //! | [`ring`] | memory with positions | what is in it |
 //! | [`handshake`] | what box and terminal prove to each other, both ends | windows, slots, HTTP |
@@ -88,6 +90,7 @@ pub mod registrar;
 pub mod registration;
 pub mod resolver;
 pub mod ring;
+pub mod scan;
 pub mod service;
 pub mod source;
 pub mod store;

@@ -30,6 +30,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tuner", &["board", "delivery", "demux", "frontend", "guide", "service", "source", "text", "ts"]),
     ("channel", &["board", "delivery", "import", "sys", "ts", "tuner"]),
     ("import", &["delivery", "source", "text", "ts"]),
+    // which muxes there are: beside `channel`, which it fills, and started by the programs alone
+    ("scan", &["board", "channel", "delivery", "frontend", "ts", "tuner"]),
     ("pairing", &["access", "board", "handshake", "reactor", "sys"]),
     ("access", &["board", "channel", "handshake", "store", "sys", "text"]),
     ("http", &["board", "reactor", "sys"]),
@@ -54,7 +56,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // names: ddns ─▶ fetch ─▶ tls on the box; cloud ─▶ nameserver, registrar at the name service
     ("log_sink", &[]),
     // what the program says of itself: its formats and versions stand where they are used
-    ("manifest", &["access", "api", "board", "channel", "ddns", "pairing", "store"]),
+    ("manifest", &["access", "api", "board", "channel", "ddns", "pairing", "scan", "store"]),
     ("network", &[]),
     ("registration", &[]),
     ("resolver", &["reactor", "sys"]),

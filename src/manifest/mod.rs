@@ -23,7 +23,7 @@
 use crc::{CRC_32_ISO_HDLC, Crc, Table};
 
 use crate::store::Kind;
-use crate::{access, api, board, channel, ddns, pairing};
+use crate::{access, api, board, channel, ddns, pairing, scan};
 
 mod find;
 mod text;
@@ -48,6 +48,7 @@ pub const STATE_FORMATS: &[(Kind, u8, u8)] = &[
     (Kind::Registration, ddns::record::FORMATS.0, ddns::record::FORMATS.1),
     (Kind::Counter, ddns::record::FORMATS.0, ddns::record::FORMATS.1),
     (Kind::Providers, ddns::providers::FORMATS.0, ddns::providers::FORMATS.1),
+    (Kind::Scan, scan::FORMATS.0, scan::FORMATS.1),
 ];
 
 const LINE: Text<LONGEST> = line();

@@ -41,11 +41,13 @@ pub enum Kind {
     Counter = 8,
     /// What other providers of dynamic DNS took last.
     Providers = 9,
+    /// A scan for channels, and what scans missed.
+    Scan = 10,
 }
 
 impl Kind {
     /// Every one there is.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Channels,
         Self::Seal,
         Self::Identity,
@@ -55,6 +57,7 @@ impl Kind {
         Self::Registration,
         Self::Counter,
         Self::Providers,
+        Self::Scan,
     ];
 
     /// From its number on the helper's line.
@@ -83,6 +86,7 @@ impl Kind {
             Self::Registration => "registration",
             Self::Counter => "counter",
             Self::Providers => "providers",
+            Self::Scan => "scan",
         }
     }
 }
