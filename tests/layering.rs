@@ -92,6 +92,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "pump",
             "reactor",
             "registration",
+            "scan",
             "source",
             "store",
             "sys",

@@ -35,6 +35,9 @@ Usage:
   stbcastd channels [--all] [--json]
   stbcastd status [--json]
   stbcastd tuners [--json]
+  stbcastd scan [--tables FILE|--range dvb-t|dvb-t2|dtmb|dvb-c|--known|
+                 --mux MUX]… [--json]
+  stbcastd scan --stop | --resume | --watch
   stbcastd name [--json]
   stbcastd name claim <name> [--recovery CODE | --handover TEXT] [--yes]
   stbcastd name suggest | key | recovery | cancel-move
@@ -139,6 +142,16 @@ The other commands ask the running box over its local socket; --state DIR or
   link playlist    prints the URL of an M3U list with every channel.
   channels         lists what can be watched now; --all: the rest, too.
   tuners           shows the tuners: what they receive, for whom, how well.
+  scan             looks for muxes and their channels, and shows how far it
+                   came. It begins with --tables, initial tables as libdvbv5
+                   has them (Debian: dtv-scan-tables); --range, a raster of
+                   towers or cables; --mux, such as dvb-t:474000000 or
+                   dvb-s:11362000H?sr=22000000; --known, as without any of
+                   these: what is known. Each may be repeated. What networks
+                   name is visited, too. Who watches goes before a scan, which
+                   waits. Numbers stay; what three scans did not see is greyed.
+                   Ctrl-C ends the showing, --watch shows it again; --stop
+                   stops the scan, also over a restart, and --resume goes on.
   status           shows muxes, viewers and what was lost.
                    --json: the box's own lines, for programs.
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::grants::Grants;
+use super::scans::Scans;
 use crate::access::{Scope, Terms};
 use crate::api::{ChannelView, SetTopBox, stream_path};
 use crate::board;
@@ -28,6 +29,7 @@ pub(super) struct Desk {
     pub(super) providers: Rc<Providers>,
     /// Who granted which tuner.
     pub(super) grants: RefCell<Grants>,
+    pub(super) scans: Rc<Scans>,
     /// Where the HTTP server listens.
     addresses: Vec<SocketAddr>,
     started: Duration,
@@ -45,7 +47,8 @@ impl Desk {
         (names, providers): (Rc<Names>, Rc<Providers>),
         (addresses, started): (Vec<SocketAddr>, Duration),
     ) -> Self {
-        Self { stb, hub, names, providers, grants: RefCell::default(), addresses, started }
+        let (grants, scans) = (RefCell::default(), Rc::default());
+        Self { stb, hub, names, providers, grants, scans, addresses, started }
     }
 
     /// The answer to a request line of the conversation of this number and right.
@@ -64,6 +67,7 @@ impl Desk {
             (_, "status") => Ok(self.status()),
             (_, "tuners") => Ok(self.tuners()),
             (_, "name") => Ok(self.name()),
+            (_, "scan-status") => Ok(self.scan_status()),
             (_, "channels") => Ok(self.channels(request.all == Some(true))),
             (Right::View, _) => Err("only members of the group 'control' may ask for that".into()),
             (Right::Control, _) => self.change(&request, by).await,
@@ -75,6 +79,9 @@ impl Desk {
         match request.cmd.as_str() {
             "link" => self.link(request),
             "pair" => self.pair(request),
+            "scan" => self.scan(request),
+            "scan-stop" => self.stop_scan(),
+            "scan-resume" => self.resume_scan(),
             "pair-close" => {
                 self.stb.pairing.close();
                 Ok(line(&Done::YES))

@@ -16,7 +16,7 @@ use crate::reactor::Event;
 use crate::source::Now;
 use crate::store::{Kind, Writer};
 use crate::sys::clock;
-use crate::{board, demux};
+use crate::{board, demux, scan};
 
 /// Tasks run at one time before the tick gets its turn.
 const TASKS: usize = 64;
@@ -112,6 +112,7 @@ impl Round {
         let mut corrected = false;
         while let Some(id) = tuners.take_changed() {
             channels.correct(id, &tuners, now.boot);
+            scan::follow_network(id, &mut tuners, &mut channels);
             corrected = true;
         }
         if now.boot >= self.kept_house + HOUSEKEEPING {

@@ -24,6 +24,8 @@ mod questions;
 mod ready;
 mod receivers;
 mod reception;
+mod scan;
+mod scans;
 mod start;
 mod tuners;
 mod user;
@@ -70,6 +72,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         args::Command::Ready(waiting) => ready::wait(&waiting),
         args::Command::Manifest(file) => print_manifest(file.as_deref()),
         args::Command::Ask(question) if question.request.cmd == "pair" => pair::pair(&question),
+        args::Command::Ask(question) if question.request.cmd.starts_with("scan") => scan::scan(&question),
         args::Command::Ask(question) => ask::ask(&question),
     };
     match done {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use lexopt::Arg;
 
 use super::args::value;
+use super::scan::{self, Seed};
 use crate::board;
 use crate::local::protocol::{GUEST_CHANNELS, Request, text, word};
 
@@ -19,6 +20,8 @@ pub(super) struct Question {
     /// Questions for the screen are answered with yes.
     pub(super) yes: bool,
     pub(super) sockets: Vec<PathBuf>,
+    /// What a scan is to begin with.
+    pub(super) seeds: Vec<Seed>,
 }
 
 /// The options that each command has, beside those that all have.
@@ -33,9 +36,13 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ("revoke", &[]),
     ("player", &[]),
     ("commit", &[]),
+    ("scan", &["tables", "range", "known", "mux", "stop", "resume", "watch", "json"]),
     ("factory-reset", &["yes"]),
     ("name", &["json", "recovery", "handover", "erase", "yes"]),
 ];
+
+/// Those that `scan` alone has.
+const SCAN: [&str; 7] = ["tables", "range", "known", "mux", "stop", "resume", "watch"];
 
 /// Reads what the command `named` asks; `None`: help. The error is a sentence.
 pub(super) fn parse(named: &OsString, parser: &mut lexopt::Parser) -> Result<Option<Question>, String> {
@@ -76,6 +83,9 @@ pub(super) fn sockets(socket: Option<PathBuf>, state: Option<PathBuf>) -> Vec<Pa
 
 impl Question {
     fn take(&mut self, option: &str, parser: &mut lexopt::Parser) -> Result<(), String> {
+        if SCAN.contains(&option) {
+            return scan::take(self, option, parser);
+        }
         let request = &mut self.request;
         match option {
             "json" => self.json = true,

@@ -22,7 +22,7 @@ use super::imports::Lists;
 use super::tuners::{self, Talk, Watch};
 use super::user::{self, Becoming};
 use super::watchdog::Watchdog;
-use super::{check, events, imports, machine, main_loop, names, providers, receivers};
+use super::{check, events, imports, machine, main_loop, names, providers, receivers, scans};
 use crate::access::{self, Access, ClockSource, KeyError};
 use crate::api::{self, BOX_NAME, Departures, SetTopBox};
 use crate::channel::{self, ChannelTable};
@@ -93,6 +93,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     executor.spawn(tuners::tend(Rc::clone(&desk))).detach();
     let (watches, tells) = (Rc::clone(&watch), Rc::clone(&desk));
     executor.spawn(async move { watches.follow(tells).await }).detach();
+    scans::start(&state, &stb, &executor, (&writer, &hub), &desk.scans)?;
     serve_local(&stb.reactor, &executor, (local_listener, groups), desk);
     let tending = Rc::clone(&stb);
     executor.spawn(async move { report("pairing", tending.pairing.tend()).await }).detach();

@@ -17,6 +17,9 @@
 //!   {"cmd":"rename","slot":3,"name":"…"}                {"done":true}
 //!   {"cmd":"revoke","slot":3}  {"cmd":"revoke-all"}     {"done":true}
 //!   {"cmd":"player","name":"…"}                         {"slot":4,"url":"…"} {"done":true}
+//!   {"cmd":"scan","muxes":"dvb-t:474000000 …"}          {"done":true}; "range":"dvb-t", "known":true, "more":true
+//!   {"cmd":"scan-stop"}  {"cmd":"scan-resume"}          {"done":true}
+//!   {"cmd":"scan-status"}                               {"scan":{"state":"running","percent":42,…}} {"done":true}
 //!   {"cmd":"factory-reset"}  {"cmd":"commit"}           {"done":true}
 //!   {"cmd":"name"}                                      {"name":{"state":"online",…}} {"done":true}
 //!   {"cmd":"name-claim","name":"alice"}                 {"claimed":{"name":"…","recovery":"…"}} {"done":true}
@@ -35,8 +38,12 @@
 //! tuner before people who watch. A guest is let in by `pair` with `"for_s"`, its seconds, and perhaps `"channels"`.
 //!
 //! **Events**: `pairing-opened`, `pairing-closed`, `pin`, `ask`, `paired`, `pair-failed`, `revoked`, `viewers`, `ended`,
-//! `tuner`, `tuner-ask`, `tuner-asked`, `tuner-back`, `tv-moved`, `name`, `name-claimed`, `name-refused`, `name-moving`;
-//! what may be in them stands at [`protocol::EventLine`]. A peer that does not read them is dropped.
+//! `tuner`, `tuner-ask`, `tuner-asked`, `tuner-back`, `tv-moved`, `scan`, `name`, `name-claimed`, `name-refused`,
+//! `name-moving`; what may be in them stands at [`protocol::EventLine`]. A peer that does not read them is dropped.
+//!
+//! **Scans**: `scan` begins one with `"muxes"` (as texts, blanks between them), `"range"` (`dvb-t`, `dvb-t2`, `dtmb`,
+//! `dvb-c`) or `"known":true`, or adds those to the one that runs; `"more":true` says that another such line comes.
+//! `scan` is told as it goes, once a second, and at its end.
 //!
 //! **Tuners** belong to the program that draws the screen, unless `tuner-owner` is `box`. The box then opens a frontend
 //! for reading alone and serves what the television is on; when that goes elsewhere, `tv-moved` is told and those

@@ -9,6 +9,9 @@ pub const LINE_MAX: usize = 4096;
 /// Channels that a guest may be let in for.
 pub const GUEST_CHANNELS: usize = 16;
 
+/// Bytes of the longest list of muxes in one line.
+pub const MUXES_MAX: usize = 1024;
+
 /// Text of a line that the box wrote.
 pub type Text = heapless::String<512>;
 
@@ -54,6 +57,14 @@ pub struct Request {
     pub handover: Option<Text>,
     /// Of a hand-over: the key of the box that gets the name.
     pub key: Option<Text>,
+    /// Of a scan: muxes to begin with, blanks between them.
+    pub muxes: Option<heapless::String<MUXES_MAX>>,
+    /// Of a scan: the raster to begin with.
+    pub range: Option<Word>,
+    /// Of a scan: it begins with all muxes that are known, as without any of these.
+    pub known: Option<bool>,
+    /// Of a scan: another such line comes, with more to begin with.
+    pub more: Option<bool>,
     /// Of a release: the service forgets all that it knows of the name.
     pub erase: Option<bool>,
 }
@@ -285,7 +296,7 @@ pub struct TerminalBrief {
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventLine {
     /// `pairing-opened`, `pairing-closed`, `pin`, `ask`, `paired`, `pair-failed`, `revoked`, `viewers`, `ended`,
-    /// `tuner`, `tuner-ask`, `tuner-asked`, `tuner-back`, `tv-moved`,
+    /// `tuner`, `tuner-ask`, `tuner-asked`, `tuner-back`, `tv-moved`, `scan`,
     /// `name`, `name-claimed`, `name-refused`, `name-moving`.
     pub event: Word,
     /// The question, for `answer`.
@@ -336,6 +347,53 @@ pub struct EventLine {
     /// A sentence for the owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub says: Option<Text>,
+    /// How far a scan came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scan: Option<ScanView>,
+}
+
+/// A line of the answer to `scan-status`.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanLine {
+    /// How far the scan came.
+    pub scan: ScanView,
+}
+
+/// How far a scan came.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanView {
+    /// `none`, `running`, `stopped` or `over`.
+    pub state: Word,
+    /// 0 to 100.
+    pub percent: u8,
+    /// Places that were looked at.
+    pub done: usize,
+    /// Places in all, as far as is known.
+    pub all: usize,
+    /// Muxes that were received.
+    pub muxes: u16,
+    /// Services of television in them.
+    pub tv: u16,
+    /// Services of radio.
+    pub radio: u16,
+    /// All other services.
+    pub other: u16,
+    /// Channels that are new in the table.
+    pub new_channels: usize,
+    /// What is being looked at.
+    pub mux: Option<Text>,
+    /// It waits for a tuner.
+    pub waits: bool,
+    /// Power at the input, in thousandths of a dBm.
+    pub strength_mdbm: Option<i32>,
+    /// The same in thousandths of what the driver takes for all.
+    pub strength_permille: Option<u16>,
+    /// Carrier to noise, in thousandths of a dB.
+    pub cnr_mdb: Option<i32>,
+    /// The same in thousandths of all.
+    pub cnr_permille: Option<u16>,
+    /// Seconds that it will still take.
+    pub left_s: Option<u64>,
 }
 
 /// A line of the answer to `tuners`.

@@ -372,7 +372,7 @@ mod tests {
         let s2x = [
             EXTENSION, 15, S2X, 0x08, 0, 0x01, 0x17, 0x57, 0x25, 0x01, 0x92, 0xb0, 0x00, 0x27, 0x45, 0x00, 4,
         ];
-        assert_eq!(told(&s2x), ["dvb-s2:11757250V?sr=2745000&stream=4&sat=19.2E"]);
+        assert_eq!(told(&s2x), ["dvb-s2:11757250V?sr=27450000&stream=4&sat=19.2E"]);
     }
 
     #[test]
