@@ -8,7 +8,7 @@ use std::thread;
 
 use stbcast::board;
 use support::screen::Screen;
-use support::stb::{Stb, demo, number, text};
+use support::stb::{Dir, Stb, demo, number, text, wait_for};
 use support::terminal::{Phone, Terminal, one_more, open_pairing, owner};
 
 const YES: &str = "{\"done\":true,\"error\":null}";
@@ -90,6 +90,9 @@ fn garbage_is_refused_and_the_conversation_goes_on() {
         ("{\"cmd\":\"rename\",\"slot\":255,\"name\":\"x\"}", "no terminal in slot 255"),
         ("{\"cmd\":\"player\"}", "which name?"),
         ("{\"cmd\":\"link\",\"channel\":9}", "there is no channel 9"),
+        ("{\"cmd\":\"tuner-grant\"}", "which tuner?"),
+        ("{\"cmd\":\"tuner-grant\",\"tuner\":0}", "there is no tuner 0: this box has 0"),
+        ("{\"cmd\":\"answer\",\"ask\":2147483649,\"allow\":true}", "does not wait for an answer"),
     ] {
         peer.send(format!("{request}\n").as_bytes());
         let answer = peer.line().unwrap();
@@ -206,4 +209,50 @@ fn how_many_watch_is_told_when_it_changes() {
             left = screen.viewers(); // both may be noticed at once, or one after the other
         }
     }
+}
+
+#[test]
+fn a_tuner_is_granted_by_a_conversation_and_that_ends_with_it() {
+    const TUNERS: &str = "{\"cmd\":\"tuners\"}";
+    let grant = |tuner: u8| format!("{{\"cmd\":\"tuner-grant\",\"tuner\":{tuner}}}");
+    let withdraw = |tuner: u8| format!("{{\"cmd\":\"tuner-withdraw\",\"tuner\":{tuner}}}");
+    let mut stb = Stb::start_in(Dir::new(), &["dvb:250", "dvb:251.1"], &["--tuner-owner", "ui"]);
+    let (mut one, mut other) = (screen(&stb), screen(&stb));
+    let whose = |peer: &mut Screen| {
+        let mut lines = peer.ask(TUNERS);
+        assert_eq!(lines.pop().as_deref(), Some(YES));
+        lines.iter().map(|line| text(line, "whose").unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let devices: Vec<_> =
+        other.ask(TUNERS).iter().filter_map(|line| text(line, "device").map(str::to_owned)).collect();
+    assert_eq!(devices, ["250.0", "251.1"]);
+    assert_eq!(whose(&mut other), ["ui", "ui"]);
+    for _ in 0..2 {
+        assert_eq!(one.ask(&grant(0)), [YES]);
+        assert_eq!(whose(&mut other), ["granted", "ui"]);
+    }
+    for (request, part) in [
+        (grant(0), "granted by another program"),
+        (withdraw(0), "not granted by this conversation"),
+        (withdraw(1), "not granted by this conversation"),
+        (grant(2), "there is no tuner 2: this box has 2"),
+    ] {
+        let answer = other.ask(&request);
+        assert!(answer[0].starts_with("{\"done\":false,") && answer[0].contains(part), "{answer:?}");
+    }
+    assert_eq!(one.ask(&withdraw(0)), [YES]);
+    assert_eq!(whose(&mut other), ["ui", "ui"]);
+    // Its end takes back all that it granted, and nothing of another's.
+    assert_eq!([one.ask(&grant(0)), one.ask(&grant(1))].concat(), [YES, YES]);
+    let mut third = screen(&stb);
+    assert_eq!([one.ask(&withdraw(1)), third.ask(&grant(1))].concat(), [YES, YES]);
+    drop(one);
+    wait_for("the grant's end", || (whose(&mut other) == ["ui", "granted"]).then_some(()));
+    let shown = String::from_utf8(stb.ask(&["tuners"]).stdout).unwrap();
+    assert!(shown.contains(" 1  dvb:251.1  ") && shown.contains("granted by the television"), "{shown}");
+    drop((other, third));
+    stb.restart_as(&["--source", "dvb:250", "--tuner-owner", "box"]);
+    let mut peer = screen(&stb);
+    assert_eq!(whose(&mut peer), ["box"]);
+    assert!(peer.ask(&grant(0))[0].contains("tuner 0 is the box's own"));
 }

@@ -34,6 +34,12 @@ pub struct Holder {
 }
 
 impl Holder {
+    /// A terminal's, in tests.
+    #[cfg(test)]
+    pub(crate) const fn sample(slot: u8) -> Self {
+        Self { slot, generation: 1, link: 0 }
+    }
+
     /// The terminal's slot, or that of the one who made the link; `None` for a link that the box made.
     #[must_use]
     pub fn slot(&self) -> Option<u8> {

@@ -16,6 +16,7 @@ use super::{SetTopBox, reply};
 use crate::access::{Caller, Holder};
 use crate::channel::{Available, Channel};
 use crate::http::{Exchange, Status};
+use crate::reactor::Reactor;
 use crate::sys::clock;
 use crate::tuner::arbiter::{Choice, Priority};
 use crate::tuner::request::{Allowed, KEPT, PATIENCE, Requests, Unasked};
@@ -51,7 +52,7 @@ pub(super) type Show = Box<dyn Fn(TunerNews<'_>) -> usize>;
 pub struct TakeOver {
     requests: RefCell<Requests<Holder>>,
     /// Where the answer to the question that waits goes.
-    waiting: RefCell<Option<(u32, Sender<()>)>>,
+    waiting: RefCell<Option<(u32, Sender<bool>)>>,
     /// A tuner is kept since this was last heard.
     kept: (Sender<()>, Receiver<()>),
     show: Show,
@@ -72,14 +73,45 @@ impl TakeOver {
         (self.can_answer)()
     }
 
+    /// Asks for a tuner on behalf of somebody, by `shown`, which says how many heard the question who may answer it.
+    /// Waits for the answer; after a yes the tuner is kept.
+    async fn ask(
+        &self,
+        reactor: &Reactor,
+        (who, tuner): (Holder, usize),
+        shown: impl FnOnce(u32) -> usize,
+    ) -> Result<(), No> {
+        let asked = self.requests.borrow_mut().ask(who, tuner, clock::boot());
+        let id = asked.map_err(|why| match why {
+            Unasked::Busy => No::Busy,
+            Unasked::Quiet(left) => No::Quiet(left),
+        })?;
+        let (sender, receiver) = bounded(1);
+        self.waiting.replace(Some((id, sender)));
+        let _over = Waiting { take_over: self, id };
+        if shown(id) == 0 {
+            self.requests.borrow_mut().unheard(id);
+            return Err(No::Never(NOBODY));
+        }
+        // A channel without its sender was closed over the question.
+        let answer = async { Ok(receiver.recv().await.unwrap_or(false)) };
+        match reactor.within(PATIENCE, answer).await {
+            Ok(true) => Ok(()),
+            _ => Err(No::Refused),
+        }
+    }
+
     /// The screen's answer to question `id`; `None` when it does not wait for one any more. Where it is a yes, whose
     /// tuner it is grants it before anything else happens.
     pub fn answer(&self, id: u32, allow: bool) -> Option<Option<Allowed>> {
         let answered = self.requests.borrow_mut().answer(id, allow, clock::boot())?;
-        let _closed = self.waiting.borrow_mut().take_if(|(waits, _)| *waits == id);
+        if let Some((_, asker)) = self.waiting.borrow_mut().take_if(|(waits, _)| *waits == id) {
+            let _gone = asker.try_send(allow);
+        }
         if answered.is_some() {
             let _already = self.kept.0.try_send(());
         }
+        (self.show)(TunerNews::Over(id, if allow { "allowed" } else { "refused" }));
         Some(answered)
     }
 
@@ -127,6 +159,7 @@ impl Drop for Waiting<'_> {
 }
 
 /// Why a terminal does not get what it asked for.
+#[derive(Debug, PartialEq, Eq)]
 enum No {
     /// It is not to be had, whoever is asked.
     Never(&'static str),
@@ -212,33 +245,8 @@ impl SetTopBox {
         if !self.take_over.can_ask() {
             return Err(No::Never(NOBODY));
         }
-        self.ask_for(tuner, caller, number).await
-    }
-
-    async fn ask_for(&self, tuner: usize, caller: &Caller, number: u16) -> Result<YesView, No> {
-        let TakeOver { requests, waiting, show, .. } = &self.take_over;
-        let asked = requests.borrow_mut().ask(caller.holder(), tuner, clock::boot());
-        let id = asked.map_err(|why| match why {
-            Unasked::Busy => No::Busy,
-            Unasked::Quiet(left) => No::Quiet(left),
-        })?;
-        let (sender, receiver) = bounded(1);
-        waiting.replace(Some((id, sender)));
-        let waits = Waiting { take_over: &self.take_over, id };
-        if self.show_question(id, tuner, caller, number) == 0 {
-            requests.borrow_mut().unheard(id);
-            return Err(No::Never(NOBODY));
-        }
-        // The sender goes with the question, whatever the answer.
-        let _over = self.reactor.within(PATIENCE, async { Ok(receiver.recv().await) }).await;
-        let kept = self.take_over.kept_for(caller.holder()).is_some_and(|(_, mine)| mine);
-        if !requests.borrow().waits(id) {
-            show(TunerNews::Over(id, if kept { "allowed" } else { "refused" }));
-        }
-        drop(waits);
-        if !kept {
-            return Err(No::Refused);
-        }
+        let shown = |id| self.show_question(id, tuner, caller, number);
+        self.take_over.ask(&self.reactor, (caller.holder(), tuner), shown).await?;
         Ok(YesView { available: Available::Tuner.name(), within_s: Some(KEPT.as_secs()) })
     }
 
@@ -270,5 +278,107 @@ impl SetTopBox {
         let Some((tuner, false)) = self.take_over.kept_for(caller.holder()) else { return false };
         let reached = channel.reach(&self.tuners.borrow(), self.wish(caller), false);
         matches!(reached, Choice::Tune(r) | Choice::Take(r) if r == tuner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use smol::LocalExecutor;
+
+    use super::*;
+
+    /// A box's way to its screen, and what the screen was told.
+    struct Rig {
+        take_over: Rc<TakeOver>,
+        reactor: Rc<Reactor>,
+        told: Rc<RefCell<Vec<(u32, &'static str)>>>,
+        screens: Rc<Cell<usize>>,
+    }
+
+    impl Rig {
+        fn new() -> Self {
+            let told = Rc::<RefCell<Vec<_>>>::default();
+            let screens = Rc::new(Cell::new(1));
+            let (tell, shows, hears) = (Rc::clone(&told), Rc::clone(&screens), Rc::clone(&screens));
+            let show: Show = Box::new(move |news| {
+                match news {
+                    TunerNews::Asked(question) => tell.borrow_mut().push((question.id, "asked")),
+                    TunerNews::Over(id, why) => tell.borrow_mut().push((id, why)),
+                }
+                shows.get()
+            });
+            let take_over = Rc::new(TakeOver::new(show, Box::new(move || hears.get() > 0)));
+            Self { take_over, reactor: Rc::new(Reactor::new().unwrap()), told, screens }
+        }
+
+        /// Asks as the terminal of `slot` for tuner 1.
+        async fn ask(&self, slot: u8) -> Result<(), No> {
+            let question = |id| TunerQuestion {
+                id,
+                tuner: 1,
+                asker: (slot, "phone"),
+                channel: (7, "Seven"),
+                users: Some(Priority::LIVING_ROOM),
+            };
+            let shown = |id| (self.take_over.show)(TunerNews::Asked(question(id)));
+            self.take_over.ask(&self.reactor, (Holder::sample(slot), 1), shown).await
+        }
+
+        fn last(&self) -> (u32, &'static str) {
+            *self.told.borrow().last().unwrap()
+        }
+    }
+
+    #[test]
+    fn the_screens_answer_is_the_askers() {
+        for allow in [true, false] {
+            let (rig, executor) = (Rc::new(Rig::new()), LocalExecutor::new());
+            let asks = Rc::clone(&rig);
+            let asking = executor.spawn(async move { asks.ask(3).await });
+            while executor.try_tick() {}
+            let (id, what) = rig.last();
+            assert!(what == "asked" && !asking.is_finished());
+            assert_eq!(smol::block_on(rig.ask(4)), Err(No::Busy));
+            assert_eq!(rig.take_over.answer(id ^ 1, allow), None, "another question");
+            let allowed = rig.take_over.answer(id, allow).unwrap();
+            assert_eq!(allowed.map(|allowed| allowed.receiver), allow.then_some(1));
+            while executor.try_tick() {}
+            assert_eq!(smol::block_on(asking), if allow { Ok(()) } else { Err(No::Refused) });
+            assert_eq!(rig.last(), (id, if allow { "allowed" } else { "refused" }));
+            assert_eq!(rig.take_over.answer(id, true), None, "once");
+            let kept = |slot| rig.take_over.kept_for(Holder::sample(slot));
+            assert_eq!((kept(3), kept(4)), (allow.then_some((1, true)), allow.then_some((1, false))));
+            assert!(smol::block_on(rig.ask(4)).is_err(), "kept for the other, or quiet");
+            rig.take_over.opened(Holder::sample(3));
+            assert_eq!(kept(3), None, "it is there");
+        }
+    }
+
+    #[test]
+    fn a_question_that_nobody_hears_or_waits_for_is_none() {
+        let (rig, executor) = (Rc::new(Rig::new()), LocalExecutor::new());
+        rig.screens.set(0);
+        assert!(!rig.take_over.can_ask());
+        for _ in 0..2 {
+            assert_eq!(smol::block_on(rig.ask(3)), Err(No::Never(NOBODY)), "and no quiet follows");
+        }
+        rig.screens.set(1);
+        let asks = Rc::clone(&rig);
+        let asking = executor.spawn(async move { asks.ask(3).await });
+        while executor.try_tick() {}
+        let (id, _) = rig.last();
+        drop(asking);
+        while executor.try_tick() {}
+        assert_eq!(rig.last(), (id, "no-answer"), "the screen need not show it any more");
+        assert_eq!(rig.take_over.answer(id, true), None);
+        assert!(
+            rig.take_over.waiting.borrow().is_none() && rig.take_over.kept_for(Holder::sample(3)).is_none()
+        );
+        let Err(No::Quiet(left)) = smol::block_on(rig.ask(3)) else { panic!("it may ask at once again") };
+        let no = No::Quiet(left);
+        assert_eq!((no.answer().0, no.answer().1), (Status::TooManyRequests, "cool-down"));
     }
 }

@@ -53,7 +53,7 @@ impl Departures {
         }
         let mut last = self.last.borrow_mut();
         let same = |d: &Departed| d.holder == departed.holder && d.viewer == departed.viewer;
-        if let Some(before) = last.iter().position(same).or(last.is_full().then_some(0)) {
+        if let Some(before) = last.iter().position(same).or_else(|| last.is_full().then_some(0)) {
             last.remove(before);
         }
         let _room = last.push(departed);

@@ -231,12 +231,12 @@ async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     }
     // What is asked for now and then is boxed, for the future of every connection to stay small.
     let going_on = match found.route {
-        Route::Live => return live::answer(stb, &visit, exchange).await,
+        Route::Live => return Box::pin(live::answer(stb, &visit, exchange)).await,
         Route::Box => introduce(exchange).await,
         Route::Channels => channels::answer(stb, &visit, exchange).await,
         Route::Epg => epg::answer(stb, &visit, exchange).await,
         Route::Ask => Box::pin(ask::answer(stb, &visit, exchange)).await,
-        Route::Ended => ended::answer(stb, &visit, exchange).await,
+        Route::Ended => Box::pin(ended::answer(stb, &visit, exchange)).await,
         Route::Playlist => playlist::answer(stb, &visit, exchange).await,
         Route::Session => Box::pin(session::answer(stb, &visit, exchange)).await,
         Route::HandOver => Box::pin(session::hand_over(stb, &visit, exchange)).await,

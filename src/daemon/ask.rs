@@ -165,8 +165,9 @@ fn tuner_text(t: &TunerView) -> String {
     text += &format!("\n      {users}; {whose}");
     let thousandths = |n: i32| format!("{:.1}", f64::from(n) / 1000.0);
     let permille = |n: u16| format!("{:.1} %", f64::from(n) / 10.0);
-    let strength = t.strength_mdbm.map(|n| thousandths(n) + " dBm").or(t.strength_permille.map(permille));
-    let quality = t.cnr_mdb.map(|n| thousandths(n) + " dB").or(t.cnr_permille.map(permille));
+    let strength =
+        t.strength_mdbm.map(|n| thousandths(n) + " dBm").or_else(|| t.strength_permille.map(permille));
+    let quality = t.cnr_mdb.map(|n| thousandths(n) + " dB").or_else(|| t.cnr_permille.map(permille));
     let errors = |wrong: Option<u64>, all: Option<u64>| Some(format!("{} of {}", wrong?, all?));
     let measured = [
         ("strength", strength),

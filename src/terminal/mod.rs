@@ -84,7 +84,7 @@ enum Failure {
     /// The way to the box, or its answer.
     Http(HttpError),
     /// The box refused, and said why.
-    Refused { status: u16, sentence: Text },
+    Refused { status: u16, sentence: Text, code: Text },
     /// The box does not know us any more.
     NotKnown { name: String },
     /// We were not let in.
@@ -112,7 +112,15 @@ impl fmt::Display for Failure {
         match self {
             Self::Usage(e) => write!(f, "{e}\nTry 'stbcast --help'."),
             Self::Http(e) => e.fmt(f),
-            Self::Refused { sentence, .. } => write!(f, "the box says: {sentence}"),
+            Self::Refused { sentence, code, .. } => {
+                write!(f, "the box says: {sentence}")?;
+                // What the box cannot know: how this program asks.
+                if code.as_str() == "ask" {
+                    f.write_str(" ('stbcast watch --ask' asks there)")
+                } else {
+                    Ok(())
+                }
+            }
             Self::NotKnown { name } => write!(
                 f,
                 "the box '{}' does not know this terminal any more: it was put out there, or the box was reset and \
@@ -200,20 +208,23 @@ async fn accepted(answer: Answer, clean: impl Fn(Text) -> Text) -> Result<Answer
         return Ok(answer);
     }
     Err(match refusal(answer).await {
-        Some(sentence) => Failure::Refused { status, sentence: clean(sentence) },
+        Some(Refusal { error, code }) => Failure::Refused { status, sentence: clean(error), code },
         None => Failure::Http(HttpError::Status(status)),
     })
 }
 
 /// The box's words on why not.
-async fn refusal(answer: Answer) -> Option<Text> {
-    #[derive(Deserialize)]
-    struct Refusal {
-        error: Text,
-    }
+#[derive(Deserialize)]
+struct Refusal {
+    error: Text,
+    /// A word for programs, where there is one.
+    #[serde(default)]
+    code: Text,
+}
 
+async fn refusal(answer: Answer) -> Option<Refusal> {
     let body = answer.body().await.unwrap_or_default();
-    json::read::<Refusal>(&body).map(|refusal| refusal.error)
+    json::read(&body)
 }
 
 /// Writes to standard output. A reader that has gone, as `head` does, is no error.

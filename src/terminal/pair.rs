@@ -308,7 +308,7 @@ async fn post<T: Serialize>(
 }
 
 async fn refused(status: u16, answer: Answer) -> PairError {
-    let sentence = refusal(answer).await.unwrap_or_default();
+    let sentence = refusal(answer).await.map(|refusal| refusal.error).unwrap_or_default();
     match status {
         401 => PairError::OurProof,
         403 => PairError::Screen(sentence),

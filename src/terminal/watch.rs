@@ -17,7 +17,7 @@ use smol::stream::StreamExt;
 use super::args::{Job, Output, UsageError};
 use super::bytes::{encoded, random};
 use super::client::Client;
-use super::http::{Answer, STALL, within};
+use super::http::{Answer, Request, STALL, within};
 use super::meter::{Meter, bits_per_second};
 use super::text::Text;
 use super::{Failure, channels, json};
@@ -77,7 +77,14 @@ pub(super) async fn watch(client: &Client, job: &Job) -> Result<(), Failure> {
         return Err(Failure::Usage(UsageError::Screen));
     }
     let name = format!("w{}", encoded(&random::<12>()?));
-    let answer = client.get(&as_viewer(&path(client, job).await, &name)).await?;
+    let path = as_viewer(&path(client, job).await, &name);
+    let answer = match client.get(&path).await {
+        Err(Failure::Refused { code, .. }) if code.as_str() == "ask" && job.ask => {
+            ask(client, job.channel).await?;
+            client.get(&path).await?
+        }
+        other => other?,
+    };
     if !answer.is_transport_stream() {
         return Err(WatchError::NotAStream.into());
     }
@@ -118,6 +125,16 @@ async fn path(client: &Client, job: &Job) -> String {
     // A link for one channel does not open the list; the number has to do then.
     listed.unwrap_or_else(|| format!("/live/{}.ts", job.channel))
 }
+
+/// Has who sits before the television asked for its tuner.
+async fn ask(client: &Client, channel: u16) -> Result<(), Failure> {
+    say("asking at the television...\n");
+    let path = format!("/api/v1/channels/{channel}/ask");
+    client.ask(Request { patience: ANSWER, ..Request::new("POST", &path) }).await.map(drop)
+}
+
+/// Who sits there has half a minute to answer.
+const ANSWER: Duration = Duration::from_secs(40);
 
 /// The same stream, asked for by a viewer of this name.
 fn as_viewer(path: &str, name: &str) -> String {
@@ -351,7 +368,7 @@ mod tests {
         let body: Vec<u8> = (0..2_000_000u32).map(|i| (i % 251) as u8).collect();
         for (seconds, whole) in [(None, true), (Some(3600), false)] {
             let output = Some(Output::File(path.clone()));
-            let job = Job { channel: 1, output, seconds };
+            let job = Job { channel: 1, output, seconds, ask: false };
             let outcome = smol::block_on(watch(&box_with(body.clone()), &job));
             assert_eq!(outcome.is_ok(), whole);
             assert!(std::fs::read(&path).unwrap() == body);

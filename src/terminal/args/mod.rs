@@ -80,6 +80,8 @@ pub(super) struct Job {
     /// Where the user said none: standard output, unless that is a screen.
     pub(super) output: Option<Output>,
     pub(super) seconds: Option<u32>,
+    /// Who sits before the television is asked for its tuner where that is what it takes.
+    pub(super) ask: bool,
 }
 
 /// Where a stream goes.
@@ -130,7 +132,7 @@ const COMMANDS: [(&str, usize, &[&str]); 12] = [
     ("pair", 1, &["pin", "name", "box", "keys"]),
     ("channels", 0, &["link", "box", "keys"]),
     ("guide", 1, &["link", "box", "keys"]),
-    ("watch", 1, &["link", "box", "keys", "output", "seconds"]),
+    ("watch", 1, &["link", "box", "keys", "output", "seconds", "ask"]),
     ("serve", 0, &["link", "box", "keys", "port"]),
     ("link", 1, &["box", "keys", "ttl", "connections"]),
     ("terminals", 0, &["box", "keys"]),
@@ -219,6 +221,7 @@ impl Given {
                 Arg::Short('h') | Arg::Long("help") => return Ok(Asked::Help),
                 Arg::Short('V') | Arg::Long("version") => return Ok(Asked::Version),
                 Arg::Long("yes") => given.options.push(("yes", OsString::new())),
+                Arg::Long("ask") => given.options.push(("ask", OsString::new())),
                 Arg::Long("pin") => given.options.push(("pin", pin_word(&mut parser)?)),
                 Arg::Short('o') => given.options.push(("output", parser.value()?)),
                 Arg::Long(name) if VALUES.contains(&name) => {
@@ -295,7 +298,8 @@ impl Given {
             _ => Output::File(PathBuf::from(path)),
         });
         let channel = channel.and_then(number).ok_or(UsageError::Number)?;
-        Ok(Job { channel, output, seconds: self.number("seconds", 1, u32::MAX)? })
+        let (seconds, ask) = (self.number("seconds", 1, u32::MAX)?, self.option("ask").is_some());
+        Ok(Job { channel, output, seconds, ask })
     }
 
     fn wish(&self, target: Option<&OsStr>) -> Result<Wish, UsageError> {

@@ -15,7 +15,7 @@ Usage:
   stbcast pair HOST[:PORT] --pin [PIN] [--name NAME]
   stbcast channels
   stbcast guide [NUMBER]
-  stbcast watch NUMBER [-o FILE] [--seconds N]
+  stbcast watch NUMBER [--ask] [-o FILE] [--seconds N]
   stbcast serve [--port N]
   stbcast link NUMBER|playlist [--ttl 1h] [--connections N]
   stbcast terminals
@@ -49,6 +49,7 @@ Options:
   --keys FILE       where keys are kept (~/.config/stbcast/boxes)
   -o, --output FILE where the stream goes; '-' is standard output, and the default
   --seconds N       stop after N seconds
+  --ask             where the television would have to give up its tuner, ask who sits there, and wait for the answer
   --port N          of the playlist's URL; any that is free where it is not given
   --ttl TIME        how long a link lives: 30s, 15m, 1h; at most 12h
   --connections N   players of a link at one time; 0 is no limit
