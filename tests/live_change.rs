@@ -243,10 +243,13 @@ fn what_the_packets_show_decides_what_is_scrambled() {
     wait_channel(&stb, 2, "\"scrambled\":false");
     live.play(&clear.changed(&two().pids(), |_, packet| packet[3] |= 0x80));
     wait_channel(&stb, 2, "\"scrambled\":true");
+    let refused = get(&stb.channel(number_of(&stb, 2)));
+    assert_eq!((refused.status, text(&refused.text(), "code")), (409, Some("scrambled")), "{}", refused.head);
     go_on(&mut viewer);
     is_exact(&viewer, &live, &two().pids());
     live.play(&clear);
     wait_channel(&stb, 2, "\"scrambled\":false");
+    go_on(&mut Viewer::open(&stb.channel(number_of(&stb, 2))));
     go_on(&mut other);
     is_exact(&other, &live, &one().pids());
 }

@@ -217,7 +217,7 @@ fn a_tuner_is_granted_by_a_conversation_and_that_ends_with_it() {
     let grant = |tuner: u8| format!("{{\"cmd\":\"tuner-grant\",\"tuner\":{tuner}}}");
     let withdraw = |tuner: u8| format!("{{\"cmd\":\"tuner-withdraw\",\"tuner\":{tuner}}}");
     let mut stb = Stb::start_in(Dir::new(), &["dvb:250", "dvb:251.1"], &["--tuner-owner", "ui"]);
-    let (mut one, mut other) = (screen(&stb), screen(&stb));
+    let (mut one, mut other, mut listens) = (screen(&stb), screen(&stb), Screen::open(&stb));
     let whose = |peer: &mut Screen| {
         let mut lines = peer.ask(TUNERS);
         assert_eq!(lines.pop().as_deref(), Some(YES));
@@ -244,6 +244,10 @@ fn a_tuner_is_granted_by_a_conversation_and_that_ends_with_it() {
     assert_eq!(whose(&mut other), ["ui", "ui"]);
     // Its end takes back all that it granted, and nothing of another's.
     assert_eq!([one.ask(&grant(0)), one.ask(&grant(1))].concat(), [YES, YES]);
+    for tuner in [0, 1] {
+        let is_of_it = |event: &str| text(event, "event") == Some("tuner") && number(event, "tuner") == tuner;
+        while !is_of_it(&listens.event()) {}
+    }
     let mut third = screen(&stb);
     assert_eq!([one.ask(&withdraw(1)), third.ask(&grant(1))].concat(), [YES, YES]);
     drop(one);

@@ -151,8 +151,10 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let Self { take_over, id } = self;
-        take_over.waiting.borrow_mut().take_if(|(waits, _)| waits == id);
-        if take_over.requests.borrow_mut().give_up(*id, clock::boot()) {
+        // An answer takes it; else there was none in time, or who asked has left.
+        let unanswered = take_over.waiting.borrow_mut().take_if(|(waits, _)| waits == id);
+        take_over.requests.borrow_mut().give_up(*id, clock::boot());
+        if unanswered.is_some() {
             (take_over.show)(TunerNews::Over(*id, "no-answer"));
         }
     }

@@ -15,7 +15,8 @@ use crate::channel::{Channel, ChannelError, Wanted};
 use crate::http::{Exchange, Method, Request, Status};
 use crate::sys::clock;
 use crate::ts::service_info::Name;
-use crate::tuner::Lease;
+use crate::tuner::arbiter::Choice;
+use crate::tuner::{Lease, LeaseError};
 
 /// ISO 13818-1 over HTTP (RFC 3555 registers the type).
 const MPEG_TS: &str = "video/mp2t";
@@ -30,18 +31,28 @@ pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>
         Ok(opened) => opened,
         Err(why) => return refuse(stb, exchange, &why).await,
     };
-    if is_head {
-        exchange.live(MPEG_TS).await?;
-        return Ok(Next::Close);
-    }
-    match lock(stb, &caller, &channel).await {
+    let locked = match is_head {
+        true => stb.would_ask(&caller, &channel).map(|()| None),
+        false => lock(stb, &caller, &channel).await.map(Some),
+    };
+    match locked {
         Ok(lease) => {
             exchange.live(MPEG_TS).await?;
-            Ok(Next::Watch(lease, link))
+            Ok(lease.map_or(Next::Close, |lease| Next::Watch(lease, link)))
         }
         Err(why) => {
             let (status, code, sentence) = why.answer(stb.take_over.can_ask());
             exchange.refuse_as(status, code, &sentence).await.map(Next::after)
+        }
+    }
+}
+
+impl SetTopBox {
+    /// A HEAD takes no tuner; what the television would have to be asked for is said.
+    fn would_ask(&self, caller: &Caller, channel: &Channel) -> Result<(), NotNow> {
+        match channel.reach(&self.tuners.borrow(), self.wish(caller), true) {
+            Choice::Ask(_) => Err(NotNow::Lease(LeaseError::Ask)),
+            _ => Ok(()),
         }
     }
 }

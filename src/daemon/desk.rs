@@ -105,7 +105,8 @@ impl Desk {
         let (channels, tuners) = (self.stb.channels.borrow(), self.stb.tuners.borrow());
         let guide = self.stb.guide.borrow();
         let entries = (0..channels.len()).filter_map(|i| channels.get(i));
-        let shown = entries.map(|e| (e, channels.availability(e, &tuners, true)));
+        let can_ask = self.stb.take_over.can_ask();
+        let shown = entries.map(|e| (e, channels.availability(e, &tuners, can_ask)));
         let shown = shown.filter(|(_, available)| all || *available != Available::No);
         let view = |(e, available)| ChannelView::of(e, channels.groups(e), available, &guide);
         let lines = shown.flat_map(|shown| line(&ChannelLine { channel: view(shown) }));

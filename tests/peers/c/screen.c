@@ -3,7 +3,8 @@
  *   cc -Wall -Wextra -Werror screen.c -o screen && ./screen /run/stbcast/stbcast.sock
  *
  * It speaks the lines of JSON that src/local/mod.rs documents. A vendor's program has a JSON library; this one looks
- * for its fields by hand, which is enough for lines that the box writes.
+ * for its fields by hand, which is enough for lines that the box writes. It has no television to tune, so it keeps the
+ * tuner that a phone asks for; one that lets it go closes its frontend, answers true, and keeps this conversation.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,6 +95,11 @@ int main(int argc, char **argv)
             field("ask", number, sizeof number);
             snprintf(answer, sizeof answer, "{\"cmd\":\"answer\",\"ask\":%s,\"allow\":%s}", number,
                      answered++ ? "false" : "true");
+            ask(answer);
+        } else if (strcmp(value, "tuner-ask") == 0) {
+            printf("asked for the tuner by '%s'\n", field("name", value, sizeof value));
+            field("ask", number, sizeof number);
+            snprintf(answer, sizeof answer, "{\"cmd\":\"answer\",\"ask\":%s,\"allow\":false}", number);
             ask(answer);
         } else if (strcmp(value, "paired") == 0) {
             printf("paired '%s'\n", field("name", value, sizeof value));
