@@ -62,10 +62,16 @@ impl Packaged {
 
     /// The same with more options of `tests/guest/boot`.
     pub(super) fn boot_as(&self, more: &[&str]) -> Running<'_> {
-        let (share, disk) = (self.dir.path().join("share"), self.dir.path().join("disk"));
-        let guest = Guest::boot(self.case.machine, &share, &disk, more);
-        let package = self.case.package;
-        guest.done(&format!("/mnt/box install /mnt/stbcast{package} 'source = file:/mnt/demo.ts?loop'"));
+        let running = self.start(more, &["source = file:/mnt/demo.ts?loop"]);
+        running.wait_channels(CHANNELS);
+        running
+    }
+
+    /// Switches it on with more options of `tests/guest/boot`, and with these settings.
+    pub(super) fn start(&self, more: &[&str], settings: &[&str]) -> Running<'_> {
+        let guest = self.guest(more);
+        let settings: String = settings.iter().map(|line| format!(" '{line}'")).collect();
+        guest.done(&format!("/mnt/box install /mnt/stbcast{}{settings}", self.case.package));
         guest.done("/mnt/box boot");
         let running = Running { guest, packaged: self };
         // As an updater asks: would it run with this state, and does it?
@@ -79,14 +85,16 @@ impl Packaged {
             Ok(self.case.fact("input_buffer_bytes")),
             "the most of a socket's buffer"
         );
-        wait_at_most(SLOW, "the demo's channels", || {
-            (running.stbcastd("channels").lines().count() == CHANNELS).then_some(())
-        });
         running
     }
 
+    /// Boots the machine, and leaves the box switched off.
+    pub(super) fn guest(&self, more: &[&str]) -> Guest {
+        Guest::boot(self.case.machine, &self.shared(""), &self.dir.path().join("disk"), more)
+    }
+
     /// A file that the guest has in /mnt.
-    fn shared(&self, name: &str) -> PathBuf {
+    pub(super) fn shared(&self, name: &str) -> PathBuf {
         self.dir.path().join("share").join(name)
     }
 }
@@ -126,6 +134,13 @@ impl Running<'_> {
     /// What `stbcastd` prints there, asked by root.
     pub(super) fn stbcastd(&self, words: &str) -> String {
         self.guest.done(&format!("/mnt/box in stbcastd {words}"))
+    }
+
+    /// Waits until it lists so many channels; the list.
+    pub(super) fn wait_channels(&self, count: usize) -> String {
+        wait_at_most(SLOW, &format!("{count} channels"), || {
+            Some(self.stbcastd("channels")).filter(|list| list.lines().count() == count)
+        })
     }
 
     /// A link to a channel, as it is printed there.
