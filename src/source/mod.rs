@@ -1,4 +1,4 @@
-//! Where a mux comes from: multicast, plain or in RTP, tuners, and files.
+//! Where a mux comes from: multicast, plain or in RTP, tuners, files, and video nodes.
 //!
 //! Owns reading a mux into a buffer the caller brings, at the pace of the stream. Knows nothing of services, rings
 //! or viewers.
@@ -13,6 +13,8 @@ mod rtp;
 pub mod speed;
 pub mod udp;
 pub mod url;
+#[cfg(feature = "v4l")]
+pub mod v4l;
 
 pub use url::{SourceUrl, UrlError};
 
@@ -24,6 +26,9 @@ pub enum Input {
     File(Box<file::FileInput>),
     /// What a tuner has.
     Dvb(Box<dvb::DvbInput>),
+    /// A video node.
+    #[cfg(feature = "v4l")]
+    Video(Box<v4l::VideoInput>),
 }
 
 /// What one read is told of the world.
@@ -95,6 +100,12 @@ pub enum SourceError {
     Changed(PathBuf),
     /// Nothing came for so long.
     Silent(Duration),
+    /// The video node cannot be opened or read, or gives no transport stream; a sentence.
+    Video(PathBuf, String),
+    /// The video node was unplugged, or its driver left.
+    Unplugged(PathBuf),
+    /// The program was built without what reads it: the feature's name, and what it is for.
+    NotBuilt(&'static str, &'static str),
     /// It names a tuner, which receives many muxes.
     NoMux(String),
     /// The demultiplexer cannot be opened, or has no filter left.
@@ -116,6 +127,11 @@ impl std::fmt::Display for SourceError {
             Self::Socket(what, why) => write!(f, "{what}: {why}"),
             Self::NoMux(device) => write!(f, "dvb:{device} is a tuner and no mux"),
             Self::NoInterface(name) => write!(f, "there is no network interface '{name}'"),
+            Self::Video(path, why) => write!(f, "{}: {why}", path.display()),
+            Self::Unplugged(path) => write!(f, "{}: the device is gone", path.display()),
+            Self::NotBuilt(feature, what) => {
+                write!(f, "this program was built without {what} (cargo feature '{feature}')")
+            }
             Self::Changed(path) => write!(f, "{}: the file has changed", path.display()),
             Self::Silent(time) => write!(f, "nothing came for {} s", time.as_secs()),
         }
@@ -131,6 +147,10 @@ impl Input {
             }
             SourceUrl::Rtp(group) => Self::Udp(udp::UdpInput::open(group, buffer_bytes, udp::Framing::Rtp)?),
             SourceUrl::File(spec) => Self::File(Box::new(file::FileInput::open(spec)?)),
+            #[cfg(feature = "v4l")]
+            SourceUrl::Video(spec) => Self::Video(Box::new(v4l::VideoInput::open(spec)?)),
+            #[cfg(not(feature = "v4l"))]
+            SourceUrl::Video(_) => return Err(SourceError::NotBuilt("v4l", "video devices")),
             SourceUrl::Dvb(device) => return Err(SourceError::NoMux(device.to_string())),
         })
     }
@@ -142,6 +162,8 @@ impl Input {
             Self::Udp(input) => input.read(now.boot, buffer),
             Self::File(input) => input.read(now, buffer),
             Self::Dvb(input) => input.read(buffer),
+            #[cfg(feature = "v4l")]
+            Self::Video(input) => input.read(now, buffer),
         }
     }
 
@@ -152,6 +174,8 @@ impl Input {
             Self::Udp(input) => input.counts(),
             Self::File(input) => input.counts(),
             Self::Dvb(input) => input.counts(),
+            #[cfg(feature = "v4l")]
+            Self::Video(input) => input.counts(),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Source URLs: `udp://[source@]group:port[?iface=…]`, `rtp://` likewise, `file:PATH[?loop][&speed=N]`, and
-//! `dvb:ADAPTER[.FRONTEND]`, which is no mux but a tuner for many.
+//! Source URLs: `udp://[source@]group:port[?iface=…]`, `rtp://` likewise, `file:PATH[?loop][&speed=N]`,
+//! `v4l:PATH[?io=read|mmap]`, and `dvb:ADAPTER[.FRONTEND]`, which is no mux but a tuner for many.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -18,6 +18,8 @@ pub enum SourceUrl {
     Rtp(Group),
     /// `file:`.
     File(FileSpec),
+    /// `v4l:`.
+    Video(VideoSpec),
     /// `dvb:`.
     Dvb(Device),
 }
@@ -44,10 +46,28 @@ pub struct FileSpec {
     pub speed: Speed,
 }
 
+/// A video node that gives a transport stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VideoSpec {
+    /// The node: `/dev/video0`.
+    pub path: PathBuf,
+    /// How it is read; the node's own way where it is not given.
+    pub io: Option<VideoIo>,
+}
+
+/// How a video node is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VideoIo {
+    /// By `read()`.
+    Read,
+    /// By buffers of the kernel's that are mapped.
+    Map,
+}
+
 /// Why a text is no source.
 #[derive(Debug, PartialEq, Eq)]
 pub enum UrlError {
-    /// None of `udp://`, `rtp://`, `file:` and `dvb:`.
+    /// None of `udp://`, `rtp://`, `file:`, `v4l:` and `dvb:`.
     Scheme,
     /// `group:port` does not parse.
     Address(String),
@@ -57,7 +77,7 @@ pub enum UrlError {
     Parameter(String),
     /// `speed` is no number above 0 and up to 1000.
     Speed(String),
-    /// No path behind `file:`.
+    /// No path behind `file:` or `v4l:`.
     NoPath,
     /// What stands behind `dvb:` is no tuner.
     Device(DeviceError),
@@ -66,16 +86,19 @@ pub enum UrlError {
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Scheme => f.write_str("a source begins with udp://, rtp://, file: or dvb:"),
+            Self::Scheme => f.write_str("a source begins with udp://, rtp://, file:, v4l: or dvb:"),
             Self::Address(text) => write!(f, "'{text}' is not group:port (IPv6 as [group]:port)"),
             Self::Sender(text) => write!(f, "'{text}' is not an address of the group's family"),
             Self::Parameter(text) => {
-                write!(f, "unknown parameter '{text}' (udp, rtp: iface=; file: loop, speed=)")
+                write!(
+                    f,
+                    "unknown parameter '{text}' (udp, rtp: iface=; file: loop, speed=; v4l: io=read, io=mmap)"
+                )
             }
             Self::Speed(text) => {
                 write!(f, "speed '{text}' is not a number above 0 and up to 1000, with at most six places")
             }
-            Self::NoPath => f.write_str("file: needs a path"),
+            Self::NoPath => f.write_str("file: and v4l: need a path"),
             Self::Device(why) => write!(f, "dvb: {why}"),
         }
     }
@@ -96,6 +119,8 @@ impl FromStr for SourceUrl {
             parse_group(rest, parameters).map(Self::Rtp)
         } else if let Some(path) = body.strip_prefix("file:") {
             parse_file(path, parameters).map(Self::File)
+        } else if let Some(path) = body.strip_prefix("v4l:") {
+            parse_video(path, parameters).map(Self::Video)
         } else {
             Err(UrlError::Scheme)
         }
@@ -121,6 +146,10 @@ impl fmt::Display for SourceUrl {
             Self::Udp(group) => write!(f, "udp://{group}"),
             Self::Rtp(group) => write!(f, "rtp://{group}"),
             Self::Dvb(device) => write!(f, "dvb:{device}"),
+            Self::Video(VideoSpec { path, io }) => {
+                write!(f, "v4l:{}", path.display())?;
+                io.iter().try_for_each(|io| write!(f, "?io={}", io.name()))
+            }
             Self::File(FileSpec { path, repeat, speed }) => {
                 let path = path.display().to_string();
                 // Reading takes two slashes away.
@@ -129,6 +158,16 @@ impl fmt::Display for SourceUrl {
                 let parameters: Vec<_> = repeat.then(|| "loop".into()).into_iter().chain(speed).collect();
                 if parameters.is_empty() { Ok(()) } else { write!(f, "?{}", parameters.join("&")) }
             }
+        }
+    }
+}
+
+impl VideoIo {
+    /// Its name in a URL.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Map => "mmap",
         }
     }
 }
@@ -187,6 +226,20 @@ fn parse_file<'a>(path: &str, parameters: impl Iterator<Item = &'a str>) -> Resu
     Ok(spec)
 }
 
+fn parse_video<'a>(path: &str, parameters: impl Iterator<Item = &'a str>) -> Result<VideoSpec, UrlError> {
+    if path.is_empty() {
+        return Err(UrlError::NoPath);
+    }
+    let mut spec = VideoSpec { path: path.into(), io: None };
+    for parameter in parameters {
+        let io = [VideoIo::Read, VideoIo::Map]
+            .into_iter()
+            .find(|io| parameter.strip_prefix("io=") == Some(io.name()));
+        spec.io = Some(io.ok_or_else(|| UrlError::Parameter(parameter.into()))?);
+    }
+    Ok(spec)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,6 +255,8 @@ mod tests {
             "file:/srv/a b.ts",
             "file:demo.ts?loop&speed=2.5",
             "dvb:1.2?demux=0",
+            "v4l:/dev/video0",
+            "v4l:/dev/video1?io=mmap",
         ] {
             assert_eq!(text.parse::<SourceUrl>().map(|u| u.to_string()), Ok(text.into()));
         }
@@ -224,6 +279,8 @@ mod tests {
             ("rtp://[ff15::101]:5004?loop", UrlError::Parameter("loop".into())),
             ("udp://239.1.2.3:1?if=a", UrlError::Parameter("if=a".into())),
             ("file:?loop", UrlError::NoPath),
+            ("v4l:", UrlError::NoPath),
+            ("v4l:/dev/video0?io=dma", UrlError::Parameter("io=dma".into())),
             ("file:a?speed=0", UrlError::Speed("0".into())),
             ("file:a?speed=nan", UrlError::Speed("nan".into())),
         ] {

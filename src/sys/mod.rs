@@ -1,7 +1,8 @@
 //! System calls that need `unsafe`, behind safe functions. The only place in the crate that may say it.
 //!
 //! Owns memory mappings, batched datagrams, tuners and demultiplexers as the kernel has them, the socket options no
-//! crate wraps, what the kernel says of addresses and links, its clock and randomness. Knows nothing of transport streams.
+//! crate wraps, what the kernel says of addresses and links, its clock and randomness, video nodes. Knows nothing of
+//! transport streams.
 
 #![allow(unsafe_code)]
 
@@ -17,3 +18,5 @@ pub mod netlink;
 pub mod random;
 mod section;
 pub mod socket;
+#[cfg(feature = "v4l")]
+pub mod v4l;

@@ -67,7 +67,7 @@ impl Line {
     pub(super) fn read(&mut self, now: Now, buffer: &mut [u8]) -> Result<usize, SourceError> {
         let Some(input) = &mut self.input else { return Ok(0) };
         match input.read(now, buffer) {
-            Err(why @ SourceError::Changed(_)) => {
+            Err(why @ (SourceError::Changed(_) | SourceError::Unplugged(_))) => {
                 log::warn!("{}: {why}", self.url);
                 self.reopen(now.boot);
                 Ok(0)
