@@ -34,7 +34,8 @@ fn main() {
 
 /// Writes the constants.
 fn emit(name: &str, facts: &Facts) {
-    let features: Vec<_> = ["box", "cli", "cloud", "tls"].into_iter().filter(|f| has_feature(f)).collect();
+    let features: Vec<_> =
+        ["box", "cli", "cloud", "tls", "v4l"].into_iter().filter(|f| has_feature(f)).collect();
     let of_build = [
         ("NAME", name.to_owned(), "The board this was built for."),
         (

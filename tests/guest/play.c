@@ -2,31 +2,52 @@
  *
  *   CROSS-gcc -O2 -static -Wall -Wextra -Werror play.c -o play && ./play [-l] BITS FILE TO
  *
- * TO is a device that takes whole packets, as /dev/vidtv_inject, or udp:ADDRESS:PORT. -l: FILE again and again, the
+ * TO is a device that takes whole packets, as /dev/vidtv_inject, or /dev/vidtv_inject@474000000 for one frequency; a video
+ * device for output; or udp:ADDRESS:PORT. -l: FILE again and again, the
  * continuity counters going on across the seams. The file is read into memory first, so that only the pace holds it up.
  */
+#define _FILE_OFFSET_BITS 64
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/videodev2.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define PACKET 188
-/* What fits a datagram of Ethernet. */
+/* What fits a datagram of Ethernet; and the buffer of an encoder, which knows nothing of packets. */
 #define CHUNK (7 * PACKET)
+#define BUFFER 32768
 
 static unsigned char next_counter[0x2000];
+static off_t frequency;
+static size_t chunk = CHUNK;
 
 static void fail(const char *what)
 {
     fprintf(stderr, "play: %s: %s\n", what, strerror(errno));
     exit(1);
+}
+
+/* An encoder of MPEG streams, as far as who reads it can tell. */
+static void be_encoder(int fd)
+{
+    struct v4l2_format format = {.type = V4L2_BUF_TYPE_VIDEO_OUTPUT};
+
+    chunk = BUFFER;
+    format.fmt.pix.width = 1280;
+    format.fmt.pix.height = 720;
+    format.fmt.pix.pixelformat = V4L2_PIX_FMT_MPEG;
+    format.fmt.pix.field = V4L2_FIELD_NONE;
+    if (ioctl(fd, VIDIOC_S_FMT, &format) || format.fmt.pix.pixelformat != V4L2_PIX_FMT_MPEG)
+        fail("VIDIOC_S_FMT");
 }
 
 static int open_target(const char *to)
@@ -37,9 +58,15 @@ static int open_target(const char *to)
     int fd;
 
     if (sscanf(to, "udp:%63[0-9.]:%u", host, &port) != 2) {
-        fd = open(to, O_WRONLY);
+        char path[64];
+        const char *at = strchr(to, '@');
+        snprintf(path, sizeof path, "%.*s", at ? (int)(at - to) : (int)strlen(to), to);
+        frequency = at ? strtoul(at + 1, NULL, 10) : 0;
+        fd = open(path, O_WRONLY);
         if (fd < 0)
             fail(to);
+        if (!strncmp(to, "/dev/video", 10))
+            be_encoder(fd);
         return fd;
     }
     address.sin_port = htons(port);
@@ -52,11 +79,11 @@ static int open_target(const char *to)
 }
 
 /* Has the counter of each packet follow the one before it on its PID. */
-static void renumber(unsigned char *chunk, size_t bytes)
+static void renumber(unsigned char *bytes, size_t size)
 {
     unsigned char *packet;
 
-    for (packet = chunk; packet < chunk + bytes; packet += PACKET) {
+    for (packet = bytes; packet < bytes + size; packet += PACKET) {
         unsigned char *counter = &next_counter[(packet[1] & 0x1f) << 8 | packet[2]];
         *counter = (*counter + (packet[3] >> 4 & 1)) & 0x0f;
         packet[3] = (packet[3] & 0xf0) | *counter;
@@ -99,7 +126,7 @@ int main(int argc, char **argv)
 {
     int repeat = 0, fd;
     unsigned long long sent = 0;
-    unsigned char *bytes, chunk[CHUNK];
+    unsigned char *bytes;
     double began, rate;
     size_t size, at = 0;
 
@@ -117,14 +144,13 @@ int main(int argc, char **argv)
     fd = open_target(argv[3]);
     began = now();
     while (at < size) {
-        size_t n = size - at < CHUNK ? size - at : CHUNK;
+        size_t n = size - at < chunk ? size - at : chunk;
         double early;
 
-        memcpy(chunk, bytes + at, n);
-        if (repeat)
-            renumber(chunk, n);
+        if (repeat && !at)
+            renumber(bytes, size);
         /* A listener that is not there yet refuses datagrams: they are lost, as on any line. */
-        if (write(fd, chunk, n) != (ssize_t)n && errno != ECONNREFUSED)
+        if ((frequency ? pwrite(fd, bytes + at, n, frequency) : write(fd, bytes + at, n)) != (ssize_t)n && errno != ECONNREFUSED)
             fail(argv[3]);
         sent += n;
         at += n;
