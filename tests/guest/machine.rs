@@ -123,6 +123,12 @@ impl Guest {
         (self.address, port + SHIFT).into()
     }
 
+    /// Where the box in the guest is reached from here.
+    #[allow(dead_code, reason = "not every test needs it")]
+    pub(super) fn address(&self) -> SocketAddr {
+        self.reached(PORTS[1])
+    }
+
     /// A connection to the box in the guest.
     pub(super) fn client(&self) -> Client {
         Client::connect(self.reached(PORTS[1]))

@@ -69,7 +69,13 @@ impl Packaged {
 
     /// Switches it on with more options of `tests/guest/boot`, and with these settings.
     pub(super) fn start(&self, more: &[&str], settings: &[&str]) -> Running<'_> {
+        self.start_after(more, "true", settings)
+    }
+
+    /// The same once the guest has done something.
+    pub(super) fn start_after(&self, more: &[&str], first: &str, settings: &[&str]) -> Running<'_> {
         let guest = self.guest(more);
+        guest.done(first);
         let settings: String = settings.iter().map(|line| format!(" '{line}'")).collect();
         guest.done(&format!("/mnt/box install /mnt/stbcast{}{settings}", self.case.package));
         guest.done("/mnt/box boot");
