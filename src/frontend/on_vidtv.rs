@@ -1,4 +1,4 @@
-//! Box and helper against the kernel's own frontend: in a guest with vidtv, where `scripts/check dvb` runs these.
+//! Box and helper against the kernel's own frontend: in a guest with vidtv, where `scripts/check tuners` runs these.
 //!
 //! vidtv receives DVB-T, T2 and C at 474 MHz and DVB-S and S2 at 11 362 MHz, and nothing anywhere else.
 
@@ -52,7 +52,7 @@ fn open_frontends() -> usize {
 }
 
 #[test]
-#[ignore = "needs vidtv: scripts/check dvb"]
+#[ignore = "needs vidtv: scripts/check tuners"]
 fn every_system_it_knows_comes_to_a_lock_and_says_how_good_it_is() {
     let mut frontend = frontend("0");
     for mux in [
@@ -87,7 +87,7 @@ fn every_system_it_knows_comes_to_a_lock_and_says_how_good_it_is() {
 }
 
 #[test]
-#[ignore = "needs vidtv: scripts/check dvb"]
+#[ignore = "needs vidtv: scripts/check tuners"]
 fn what_cannot_be_received_is_said_and_the_next_mux_is() {
     let mut frontend = frontend("0?sat=19.2E");
     let failed = |frontend: &mut Frontend, mux| match tuned(frontend, mux) {
@@ -107,7 +107,7 @@ fn what_cannot_be_received_is_said_and_the_next_mux_is() {
 }
 
 #[test]
-#[ignore = "needs vidtv: scripts/check dvb"]
+#[ignore = "needs vidtv: scripts/check tuners"]
 fn one_tunes_and_another_watches() {
     let (mut television, mut watcher) = (frontend("0"), frontend("0"));
     assert_eq!(tuned(&mut television, "dvb-t:474000000?bw=8000000"), State::Locked);
@@ -138,7 +138,7 @@ fn one_tunes_and_another_watches() {
 }
 
 #[test]
-#[ignore = "needs vidtv whose driver sleeps: scripts/check dvb"]
+#[ignore = "needs vidtv whose driver sleeps: scripts/check tuners"]
 fn slow_a_driver_that_sleeps_is_waited_for() {
     let mut frontend = frontend("0");
     let begin = Instant::now();
