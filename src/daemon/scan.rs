@@ -66,8 +66,8 @@ fn run(question: &Question, requests: &[Request], socket: &Path) -> Result<(), A
     let mut shown = Shown { json: question.json, is_terminal: io::stdout().is_terminal(), last: None };
     for request in requests {
         let mut news = None;
-        line.ask(request, |bytes| news = event(bytes).or(news.take()))?;
-        shown.last = news.or(shown.last.take());
+        line.ask(request, |bytes| news = event(bytes).or_else(|| news.take()))?;
+        shown.last = news.or_else(|| shown.last.take());
     }
     match question.request.cmd.as_str() {
         "scan-stop" => {
@@ -77,7 +77,7 @@ fn run(question: &Question, requests: &[Request], socket: &Path) -> Result<(), A
         "scan-status" => {
             let mut status = None;
             line.ask(&question.request, |bytes| {
-                status = read::<ScanLine>(bytes).map(|l| l.scan).or(status.take())
+                status = read::<ScanLine>(bytes).map(|l| l.scan).or_else(|| status.take());
             })?;
             shown.last = status;
         }
@@ -88,9 +88,9 @@ fn run(question: &Question, requests: &[Request], socket: &Path) -> Result<(), A
     }
     loop {
         if let Some(view) = shown.last.take() {
-            shown.show(&view);
-            if view.state != "running" {
-                return Ok(());
+            let is_seen = shown.show(&view).is_ok();
+            if !is_seen || view.state != "running" {
+                return Ok(()); // who does not look any more has ended the showing alone
             }
         }
         shown.last = event(&line.listen()?);
@@ -160,19 +160,20 @@ struct Shown {
 
 impl Shown {
     /// On a terminal one line that is written anew; else a line each time. The last is the summary.
-    fn show(&self, view: &ScanView) {
+    fn show(&self, view: &ScanView) -> io::Result<()> {
+        let mut out = io::stdout().lock();
         let is_over = view.state != "running";
         if self.json {
             let line = crate::local::protocol::line(&ScanLine { scan: view.clone() });
-            print!("{}", String::from_utf8_lossy(&line));
+            out.write_all(&line)?;
         } else if is_over {
-            println!("{}{}", if self.is_terminal { "\r\x1b[K" } else { "" }, summary(view));
+            writeln!(out, "{}{}", if self.is_terminal { "\r\x1b[K" } else { "" }, summary(view))?;
         } else if self.is_terminal {
-            print!("\r{} {}\x1b[K", bar(view.percent), progress(view));
+            write!(out, "\r{} {}\x1b[K", bar(view.percent), progress(view))?;
         } else {
-            println!("{}", progress(view));
+            writeln!(out, "{}", progress(view))?;
         }
-        let _shown = io::stdout().flush();
+        out.flush()
     }
 }
 

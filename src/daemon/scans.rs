@@ -112,7 +112,7 @@ impl Desk {
             })
         });
         let range = range.transpose()?;
-        let known = request.known.unwrap_or(named.is_empty() && range.is_none());
+        let known = request.known.unwrap_or_else(|| named.is_empty() && range.is_none());
         let by = if range.is_some() { By::Raster } else { By::Name };
         let muxes = named.into_iter().chain(range.into_iter().flat_map(Range::muxes));
         let wanted = Wanted { muxes, by, known, more: request.more == Some(true) };

@@ -196,12 +196,7 @@ fn t2(base: Tuning, signal: &[u8], mut each: impl FnMut(Tuning)) -> Option<Tunin
         let (centres, rest) = if flags & 1 != 0 { counted(rest)? } else { rest.split_at_checked(4)? };
         centres.as_chunks().0.iter().for_each(&mut tell);
         let (transposers, rest) = counted(rest)?;
-        transposers
-            .as_chunks::<5>()
-            .0
-            .iter()
-            .filter_map(|[_, frequency @ ..]| Some(frequency))
-            .for_each(&mut tell);
+        transposers.as_chunks::<5>().0.iter().map(|[_, frequency @ ..]| frequency).for_each(&mut tell);
         cells = rest;
     }
     Some(base)
