@@ -48,6 +48,10 @@ impl Departures {
         let Some((why, (holder, viewer))) = word(why).zip(link.viewer()) else { return };
         let departed = Departed { holder, why, viewer, at: now };
         (self.tell)(&departed);
+        self.keep(departed);
+    }
+
+    fn keep(&self, departed: Departed) {
         if departed.viewer.is_none() {
             return;
         }
@@ -106,5 +110,34 @@ pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>
             json(exchange, &EndView { reason, ago_s }).await
         }
         None => exchange.refuse(Status::NotFound, "no stream of that viewer has ended lately").await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_ends_are_kept_and_each_is_its_terminals() {
+        let departures = Departures::new(Box::new(|_| ()));
+        let (a, b) = (Holder::sample(1), Holder::sample(2));
+        let keep = |holder, name: &str, why, at| {
+            let viewer = ViewerId::new(name);
+            departures.keep(Departed { holder, why, viewer, at: Duration::from_secs(at) });
+        };
+        let why =
+            |holder, name: &str| departures.find(holder, ViewerId::new(name).unwrap()).map(|(why, _)| why);
+        keep(a, "tab", "source", 1);
+        keep(a, "tab", "tv-moved", 2);
+        keep(a, "", "taken", 3);
+        assert_eq!((why(a, "tab"), why(b, "tab"), why(a, "other")), (Some("tv-moved"), None, None));
+        for i in 0..KEPT - 1 {
+            keep(b, &format!("v{i}"), "stalled", 4);
+        }
+        assert_eq!((why(a, "tab"), why(b, "v0")), (Some("tv-moved"), Some("stalled")));
+        keep(b, "v0", "taken", 5);
+        assert!(why(a, "tab").is_some(), "the same viewer again takes no other place");
+        keep(b, "one-more", "taken", 6);
+        assert_eq!((why(a, "tab"), why(b, "one-more")), (None, Some("taken")), "the oldest goes");
     }
 }

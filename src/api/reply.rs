@@ -89,3 +89,28 @@ impl NotNow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_know_by_a_word_why_a_channel_cannot_be_watched_now() {
+        let lease = NotNow::Lease;
+        for (why, can_ask, status, code) in [
+            (lease(LeaseError::Ask), true, 409, Some("ask")),
+            (lease(LeaseError::Ask), false, 503, Some("no-tuner")),
+            (lease(LeaseError::NoTuner("none".into())), true, 503, Some("no-tuner")),
+            (lease(LeaseError::Tuner("no signal within 2 s".into())), true, 503, Some("tuner")),
+            (lease(LeaseError::Silent), true, 503, None),
+            (NotNow::Kept, true, 503, Some("no-tuner")),
+            (NotNow::Scrambled, false, 409, Some("scrambled")),
+        ] {
+            let (got, word, sentence) = why.answer(can_ask);
+            assert_eq!((got.code(), word), (status, code), "{why:?}");
+            assert!(!sentence.is_empty(), "{why:?}");
+        }
+        let (.., sentence) = lease(LeaseError::Source("/dev/x: no".into())).answer(true);
+        assert!(!sentence.contains("/dev"), "paths of the box are nobody's: {sentence}");
+    }
+}

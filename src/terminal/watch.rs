@@ -348,6 +348,11 @@ mod tests {
 
     /// A box that sends `body` as a stream and hangs up.
     fn box_with(body: Vec<u8>) -> Client {
+        box_that_says("video/mp2t", body)
+    }
+
+    /// A box that answers one request.
+    fn box_that_says(kind: &'static str, body: Vec<u8>) -> Client {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let text = format!(
             "http://{}/live/1.ts?name=One&t=AbCdEfGhIjKlMnOpQrStUvWxYz",
@@ -356,10 +361,26 @@ mod tests {
         std::thread::spawn(move || {
             let (mut socket, _) = listener.accept().unwrap();
             let _ = io::Read::read(&mut socket, &mut [0; 4096]).unwrap();
-            socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n\r\n").unwrap();
+            socket.write_all(format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n\r\n").as_bytes()).unwrap();
             socket.write_all(&body).unwrap();
         });
         Client::Link(Link::parse(&text).unwrap())
+    }
+
+    #[test]
+    fn the_box_says_why_a_stream_ended() {
+        let why = |body: &str| {
+            let client = box_that_says("application/json", body.as_bytes().to_vec());
+            smol::block_on(why_ended(&client, "w1"))
+        };
+        for (reason, part) in [("tv-moved", "another frequency"), ("tv-took", "back"), ("taken", "recording")]
+        {
+            let said = why(&format!("{{\"reason\":\"{reason}\",\"ago_s\":0}}"));
+            assert!(said.is_some_and(|said| said.contains(part)), "{reason}: {said:?}");
+        }
+        for body in ["{\"reason\":\"put-out\"}", "{\"reason\":\"of another version\"}", "{}", "x"] {
+            assert_eq!(why(body), None, "{body}");
+        }
     }
 
     #[test]
