@@ -66,3 +66,4 @@ pub mod client;
 pub mod hub;
 pub mod protocol;
 pub mod server;
+mod tuners;
