@@ -8,6 +8,7 @@ use serde::de::Deserialize;
 
 use super::Entry;
 use crate::board;
+use crate::ts::psi::Codec;
 
 /// What this program writes and reads.
 const FORMAT: u8 = 1;
@@ -43,7 +44,17 @@ pub(super) fn write(sources: &[String], entries: &[Entry]) -> Vec<u8> {
     put(&mut record, &u16::try_from(sources.len()).unwrap_or(u16::MAX), &mut buffer);
     sources.iter().for_each(|s| put(&mut record, &s.as_str(), &mut buffer));
     put(&mut record, &u16::try_from(entries.len()).unwrap_or(u16::MAX), &mut buffer);
-    entries.iter().for_each(|e| put(&mut record, e, &mut buffer));
+    for entry in entries {
+        // The format's first program does not know this codec, and would take the whole record for damaged. Its mux, or
+        // the PMT that is kept, says what is left out here.
+        if entry.components.iter().any(|c| c.codec == Codec::Pcm) {
+            let mut known = entry.clone();
+            known.components.retain(|c| c.codec != Codec::Pcm);
+            put(&mut record, &known, &mut buffer);
+        } else {
+            put(&mut record, entry, &mut buffer);
+        }
+    }
     record
 }
 
@@ -89,7 +100,6 @@ fn take<'a, T: Deserialize<'a>>(rest: &mut &'a [u8]) -> Result<T, RecordError> {
 mod tests {
     use super::super::ComponentEntry;
     use super::*;
-    use crate::ts::psi::Codec;
     use crate::ts::service_info::{Name, ServiceKind, ServiceTriple};
 
     fn entry(number: u16) -> Entry {
@@ -120,6 +130,14 @@ mod tests {
         let record = write(&sources, &entries);
         assert_eq!(read(&record), Ok((sources, entries)));
         assert_eq!(read(&[]).map(|(s, e)| s.len() + e.len()), Ok(0));
+    }
+
+    #[test]
+    fn a_program_before_this_one_reads_it() {
+        let mut listed = entry(1);
+        let pcm = ComponentEntry { pid: 6, stream_type: 6, codec: Codec::Pcm, language: None };
+        listed.components.push(pcm).unwrap();
+        assert_eq!(read(&write(&[], &[listed])), Ok((Vec::new(), vec![entry(1)])));
     }
 
     #[test]

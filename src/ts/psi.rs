@@ -141,6 +141,8 @@ pub enum Codec {
     Dra,
     Subtitles,
     Teletext,
+    /// SMPTE 302M: PCM of studios.
+    Pcm,
 }
 
 /// What a codec's stream is for.
@@ -194,6 +196,7 @@ impl Codec {
                 b"EAC3" => Some(Self::Eac3),
                 b"HEVC" => Some(Self::Hevc),
                 b"Opus" => Some(Self::Opus),
+                b"BSSD" => Some(Self::Pcm), // SMPTE 302M §6
                 _ => None,
             },
             _ => None,
@@ -232,6 +235,7 @@ impl Codec {
             Self::Dts => "dts",
             Self::Opus => "opus",
             Self::Dra => "dra",
+            Self::Pcm => "s302m",
             Self::Subtitles => "dvbsub",
             Self::Teletext => "teletext",
         }
