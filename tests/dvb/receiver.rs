@@ -88,10 +88,11 @@ impl Running<'_> {
         wait_at_most(SLOW, "no viewer", || self.stbcastd("status").contains(" 0 viewers").then_some(()));
     }
 
-    /// What the box takes: its processes, their proportional memory in KiB, and their open files.
+    /// What the box takes: its processes, their proportional memory in KiB beside the rings, which fill
+    /// up, and their open files.
     pub(super) fn takes(&self) -> [u64; 3] {
         const SUM: &str = "n=0; m=0; f=0; for p in $(pidof stbcastd); do n=$((n + 1)); \
-            m=$((m + $(awk '/^Pss:/{s+=$2} END{print s+0}' /proc/$p/smaps))); \
+            m=$((m + $(awk '/^[0-9a-f]+-/{r=/memfd:stbcast-ring/} /^Pss:/&&!r{s+=$2} END{print s+0}' /proc/$p/smaps))); \
             f=$((f + $(ls /proc/$p/fd | wc -l))); done; echo $n $m $f";
         let said = self.guest.done(SUM);
         let mut numbers = said.split_whitespace().map(|word| word.parse().unwrap());

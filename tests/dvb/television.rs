@@ -68,18 +68,21 @@ pub(super) fn is_watched_along(case: &'static Case) {
 
     running.guest.done(&format!("kill {tv}; while kill -0 {tv} 2>/dev/null; do sleep 0.05; done"));
     let left = Instant::now();
+    let _tv = television(&running, "Other");
+    let tuned = left.elapsed();
     for viewer in &mut viewers {
         while viewer.is_connected() {
             assert!(left.elapsed() < SLOW, "the stream goes on: {}", running.log());
         }
     }
-    let took = left.elapsed();
-    println!("{}: streams ended {} ms after the television left", case.machine, took.as_millis());
-    assert!(took < MOVED * 3, "{took:?} on an emulated box");
-    let log = running.log();
-    assert!(log.contains("tv-moved") || log.contains("television"), "{log}");
-
-    let _tv = television(&running, "Other");
+    let took = left.elapsed().saturating_sub(tuned);
+    println!(
+        "{}: streams ended {} ms after the television's new lock was seen, which took {} ms",
+        case.machine,
+        took.as_millis(),
+        tuned.as_millis()
+    );
+    assert!(took < MOVED, "{took:?}");
     wait_at_most(SLOW, "the other mux", || {
         let viewer = Viewer::ask_by(running.guest.client(), &running.link(OTHER_CHANNEL), "");
         (viewer.reply.status == 200).then_some(())

@@ -162,7 +162,7 @@ impl Running<'_> {
     /// Watches a link of the box.
     pub(super) fn viewer(&self, link: &str) -> Viewer {
         let viewer = Viewer::ask_by(self.guest.client(), link, "");
-        assert_eq!(viewer.reply.status, 200, "{link}: {}", viewer.reply.head);
+        assert_eq!(viewer.reply.status, 200, "{link}: {}{}", viewer.reply.head, self.log());
         viewer
     }
 
