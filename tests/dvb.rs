@@ -15,10 +15,12 @@ mod delivery;
 mod exact;
 #[path = "dvb/faults.rs"]
 mod faults;
+#[allow(dead_code, reason = "each test program uses a part of it")]
 #[path = "guest/machine.rs"]
 mod machine;
 #[path = "dvb/mapped.rs"]
 mod mapped;
+#[allow(dead_code, reason = "each test program uses a part of it")]
 #[path = "guest/packaged.rs"]
 mod packaged;
 #[path = "dvb/receiver.rs"]

@@ -5,8 +5,10 @@
 
 mod support;
 
+#[allow(dead_code, reason = "each test program uses a part of it")]
 #[path = "guest/machine.rs"]
 mod machine;
+#[allow(dead_code, reason = "each test program uses a part of it")]
 #[path = "guest/packaged.rs"]
 mod packaged;
 

@@ -5,6 +5,7 @@
 
 mod support;
 
+#[allow(dead_code, reason = "each test program uses a part of it")]
 #[path = "guest/machine.rs"]
 mod machine;
 

@@ -7,8 +7,6 @@ use super::machine::{Guest, scripts};
 use super::packaged::Packaged;
 use super::support::ts::Packet;
 
-/// Where vidtv takes what it is to receive.
-const INJECTION: &str = "/dev/vidtv_inject";
 /// Bits a second of the committed mux.
 pub(super) const DEMO_RATE: u32 = 1_299_456;
 
@@ -36,16 +34,6 @@ pub(super) struct Air<'a> {
 }
 
 impl<'a> Air<'a> {
-    /// Broadcasts a file of /mnt in a loop.
-    pub(super) fn repeat(guest: &'a Guest, file: &str, rate: u32) -> Self {
-        Self::start(guest, &format!("-l {rate} {file} {INJECTION}"))
-    }
-
-    /// Broadcasts a file of /mnt once.
-    pub(super) fn once(guest: &'a Guest, file: &str, rate: u32) -> Self {
-        Self::start(guest, &format!("{rate} {file} {INJECTION}"))
-    }
-
     /// `play` with these arguments.
     pub(super) fn start(guest: &'a Guest, words: &str) -> Self {
         let process = guest.done(&format!("/mnt/play {words} </dev/null >/tmp/play.log 2>&1 & echo $!"));

@@ -19,8 +19,8 @@ pub(super) fn of_a_tuner_beside_udp(case: &'static Case) {
     let running = packaged.start(&BOTH, &["source = file:/mnt/demo.ts"]);
     running.guest.done("/mnt/box service stop; cp /mnt/play /mnt/demo.ts /tmp");
     let rate = DEMO_RATE * SPEED;
-    let mut costs = [[0.0; 2]; 2];
-    for round in 0..2 {
+    let mut costs: [Vec<f64>; 2] = Default::default();
+    for _round in 0..2 {
         for (way, (source, to)) in [
             (
                 "--source dvb:0 --tuner-owner box --import /mnt/channels.conf",
@@ -32,7 +32,7 @@ pub(super) fn of_a_tuner_beside_udp(case: &'static Case) {
         .enumerate()
         {
             let _air = Air::start(&running.guest, &format!("-l {rate} /tmp/demo.ts {to}"));
-            costs[way][round] = cost(&running, source);
+            costs[way].push(cost(&running, source));
         }
     }
     println!("{} on {}: CPU s/GB of dvb {:.2?}, of udp {:.2?}", case.board, case.machine, costs[0], costs[1]);

@@ -86,7 +86,7 @@ fn times(running: &Running<'_>, link: &str) -> [f64; 3] {
         let pid = u16::from_be_bytes([packet[1] & 0x1f, packet[2]]);
         let starts = packet[1] & 0x40 != 0 && packet[3] & 0x10 != 0;
         let (found, count) = video.get();
-        let is_table = pid < 0x20 || pid & 0xf000 == 0x1000 || pid % 0x10 == 0;
+        let is_table = pid < 0x20 || pid & 0xf000 == 0x1000 || pid.is_multiple_of(0x10);
         if starts && !is_table && found.is_none_or(|found| found == pid) {
             video.set((Some(pid), count + 1));
             return count + 1 == 2;

@@ -124,7 +124,6 @@ impl Guest {
     }
 
     /// Where the box in the guest is reached from here.
-    #[allow(dead_code, reason = "not every test needs it")]
     pub(super) fn address(&self) -> SocketAddr {
         self.reached(PORTS[1])
     }
