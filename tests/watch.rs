@@ -280,7 +280,7 @@ fn the_playlist_names_every_channel_and_its_links_play() {
 }
 
 fn text_of_id(stb: &Stb, place: usize) -> String {
-    support::stb::text(&stb.channels()[place], "id").expect("a channel has an id").to_owned()
+    text(&stb.channels()[place], "id").expect("a channel has an id").to_owned()
 }
 
 #[test]
