@@ -345,7 +345,10 @@ fn only_a_closed_tuner_of_the_box_is_used_for_a_look() {
     stage.tuners.survey(stage.now);
     assert_eq!(stage.air[0].tuned(), [474]);
     drop(feed);
+    stage.run(SECOND);
+    stage.tuners.survey(stage.now);
     stage.run(LINGER + 10 * SECOND);
+    assert_eq!(stage.air[0].tuned(), [474], "not while it lingers");
     assert!(stage.air[0].is_released());
     stage.tuners.survey(stage.now);
     stage.run(TICK);
