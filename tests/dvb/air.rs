@@ -48,7 +48,9 @@ impl<'a> Air<'a> {
 
 impl Drop for Air<'_> {
     fn drop(&mut self) {
-        let _ended = self.guest.run(&format!("kill {}", self.process));
+        let _ended = self
+            .guest
+            .run(&format!("kill {0}; while kill -0 {0} 2>/dev/null; do sleep 0.05; done", self.process));
     }
 }
 

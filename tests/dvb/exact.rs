@@ -4,11 +4,11 @@ use std::fs;
 
 use super::air::{Air, DEMO_RATE, record};
 use super::packaged::{Case, Packaged, Running};
-use super::receiver::{DEMO, OTHER_CHANNEL, on_air, other_service, packaged, start};
+use super::receiver::{DEMO, OTHER_CHANNEL, SLOW, on_air, other_service, packaged, start};
 use super::support::damage::{Damage, Kind, count, is_well_formed, passed};
 use super::support::http::Viewer;
 use super::support::rap::starts_clean;
-use super::support::stb::demo;
+use super::support::stb::{demo, wait_at_most};
 use super::support::ts::{Packet, contiguous_run, elementary, judge, packets, pid};
 
 /// The channels of the demo mux: PMT, elementary PIDs. The first two are hurt.
@@ -105,6 +105,8 @@ fn damage_is_counted(running: &Running<'_>, packaged: &Packaged, phones: &mut [V
         let run = contiguous_run(&got[..end], &expected);
         assert!(run.is_ok(), "{what}: of {} that came, expected {}: {run:?}", end, expected.len());
     }
+    // Its last packets are out before the next one begins.
+    wait_at_most(SLOW, "the end of the broadcast", || (!air.is_on()).then_some(()));
     drop(air);
     let after = counts();
     let own: Vec<Packet> = sent
