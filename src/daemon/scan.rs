@@ -89,6 +89,9 @@ fn run(question: &Question, requests: &[Request], socket: &Path) -> Result<(), A
     loop {
         if let Some(view) = shown.last.take() {
             let is_seen = shown.show(&view).is_ok();
+            if let Some(why) = view.error.filter(|_| view.state == "stopped") {
+                return Err(AskError::Refused(why.as_str().into()));
+            }
             if !is_seen || view.state != "running" {
                 return Ok(()); // who does not look any more has ended the showing alone
             }
@@ -187,7 +190,8 @@ fn bar(percent: u8) -> String {
 
 fn progress(view: &ScanView) -> String {
     let ScanView { percent, done, all, muxes, tv, radio, .. } = view;
-    let mut text = format!("{percent:3} %  {done} of {all} looked at, {muxes} muxes, {tv} TV, {radio} radio");
+    let muxes = counted(usize::from(*muxes), "mux", "muxes");
+    let mut text = format!("{percent:3} %  {done} of {all} looked at, {muxes}, {tv} TV, {radio} radio");
     if let Some(left) = view.left_s {
         text += &match left {
             0..60 => format!(", {left} s left"),
@@ -209,12 +213,21 @@ fn progress(view: &ScanView) -> String {
 
 fn summary(view: &ScanView) -> String {
     let ScanView { done, all, muxes, tv, radio, other, new_channels, .. } = view;
-    let found = format!("{muxes} muxes with {tv} TV, {radio} radio and {other} other services");
-    match view.state.as_str() {
-        "over" => format!("done: {all} looked at, {found}; {new_channels} new channels"),
-        "stopped" => format!("stopped at {done} of {all}: {found}; 'stbcastd scan --resume' goes on"),
+    let muxes = counted(usize::from(*muxes), "mux", "muxes");
+    let found = format!("{muxes} with {tv} TV, {radio} radio and {other} other services");
+    let new = counted(*new_channels, "new channel", "new channels");
+    match (view.state.as_str(), &view.error) {
+        ("over", _) => format!("done: {all} looked at, {found}; {new}"),
+        ("stopped", Some(why)) => {
+            format!("stopped at {done} of {all}: {}; {found}; 'stbcastd scan --resume' goes on", why.as_str())
+        }
+        ("stopped", None) => format!("stopped at {done} of {all}: {found}; 'stbcastd scan --resume' goes on"),
         _ => "no scan runs".into(),
     }
+}
+
+fn counted(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 #[cfg(test)]

@@ -166,6 +166,7 @@ fn view(progress: &Progress) -> ScanView {
         new_channels: progress.new_channels,
         mux: progress.current.map(|tuning| text(&tuning.to_string())),
         waits: progress.waits,
+        error: progress.trouble.as_deref().map(text),
         strength_mdbm: signal.strength_mdbm,
         strength_permille: signal.strength_permille,
         cnr_mdb: signal.cnr_mdb,

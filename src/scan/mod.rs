@@ -118,6 +118,8 @@ pub struct Progress {
     pub signal: Signal,
     /// It waits for a tuner.
     pub waits: bool,
+    /// Why it stopped by itself.
+    pub trouble: Option<String>,
     /// Channels that were not in the table when it began.
     pub new_channels: usize,
 }
@@ -128,6 +130,8 @@ pub struct Scan {
     plan: Box<Plan>,
     /// The muxes that are being visited.
     probes: heapless::Vec<(usize, MuxId), { board::INPUTS }>,
+    /// Why it stopped by itself.
+    trouble: Option<String>,
     /// More places are about to be told, until then.
     hold: Duration,
     /// Channels when it began.
@@ -144,6 +148,7 @@ impl Default for Scan {
             phase: Phase::None,
             plan: Plan::new(),
             probes: heapless::Vec::new(),
+            trouble: None,
             hold: Duration::ZERO,
             channels: 0,
             resumed: 0,
@@ -228,6 +233,7 @@ impl Scan {
             Phase::Running => Ok(()),
             Phase::Stopped => {
                 (self.phase, self.resumed, self.dirty) = (Phase::Running, 0, true);
+                self.trouble = None;
                 Ok(())
             }
             Phase::None | Phase::Over => Err(ScanError::Nothing),
@@ -270,6 +276,7 @@ impl Scan {
             current: under_way.map(|(_, tuning, _)| tuning),
             signal: receiver.map(|receiver| receiver.signal()).unwrap_or_default(),
             waits: under_way.is_some_and(|(.., waits)| waits),
+            trouble: self.trouble.clone(),
             new_channels: channels.len().saturating_sub(self.channels),
             way: self.plan.way(now),
         }
@@ -323,6 +330,12 @@ impl Scan {
             Probe::Tuning | Probe::Reading => self.plan.goes_on(stop, false, now),
             Probe::Complete => return self.receive(stop, id, (tuners, channels), now),
             Probe::Failed(why) => return self.fail(stop, id, &why, tuners, now),
+            Probe::Broken(why) => {
+                log::warn!("the scan stops: {why}");
+                self.trouble = Some(why);
+                self.stop(tuners, now);
+                return;
+            }
         }
         tuners.probe(id, Priority::SCAN, now);
     }

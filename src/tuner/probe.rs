@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::arbiter::{Choice, Priority};
-use super::{MuxId, Tuners};
+use super::{MuxId, Receiver, Tuners};
 use crate::board;
 
 /// A probe that is not kept up for so long lapses.
@@ -22,6 +22,8 @@ pub enum Probe {
     Complete,
     /// It is not there; the text says why.
     Failed(String),
+    /// Every tuner that could receive it is of no use; the text says why.
+    Broken(String),
 }
 
 /// A mux that is probed.
@@ -66,7 +68,20 @@ impl Tuners {
         if mux.probe.is_some_and(|probe| probe.failed) {
             return Probe::Failed(mux.error.clone().unwrap_or_default());
         }
-        if self.receivers.iter().any(|r| r.is_tuning(id)) { Probe::Tuning } else { Probe::Waits }
+        if self.receivers.iter().any(|r| r.is_tuning(id)) {
+            return Probe::Tuning;
+        }
+        self.broken(id).map_or(Probe::Waits, Probe::Broken)
+    }
+
+    /// Why no tuner can be had for a mux, and none will be by waiting for others to leave.
+    fn broken(&self, id: MuxId) -> Option<String> {
+        let tuning = self.mux(id)?.origin.tuning()?;
+        let is_of_use = |r: &Receiver| r.failure().is_none() && r.can(tuning);
+        if self.receivers.iter().any(is_of_use) {
+            return None;
+        }
+        self.receivers.iter().find_map(Receiver::failure).map(ToString::to_string)
     }
 
     /// It is not looked at any more.

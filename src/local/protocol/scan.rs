@@ -36,6 +36,8 @@ pub struct ScanView {
     pub mux: Option<Text>,
     /// It waits for a tuner.
     pub waits: bool,
+    /// Why it stopped by itself: a sentence.
+    pub error: Option<Text>,
     /// Power at the input, in thousandths of a dBm.
     pub strength_mdbm: Option<i32>,
     /// The same in thousandths of what the driver takes for all.
