@@ -76,7 +76,11 @@ pub(super) fn is_served(running: &Running<'_>, what: &str) {
     );
     drop(viewer);
     // A name that is not the number's is refused with 409, and the right one is not.
-    let named = |name: &str| format!("{}&name={}", link, escape(name));
+    let named = |name: &str| {
+        let (before, rest) = link.split_once("name=").expect("a link has the channel's name");
+        let (_, after) = rest.split_once('&').expect("and then its token");
+        format!("{before}name={}&{after}", escape(name))
+    };
     let wrong = Viewer::ask_by(running.guest.client(), &named("Mozart"), "");
     assert_eq!(wrong.reply.status, 409, "{what}: {}", wrong.reply.head);
     let right = Viewer::ask_by(running.guest.client(), &named(NAME), "");
