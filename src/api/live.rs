@@ -27,13 +27,14 @@ pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>
     exchange: Exchange<'_, S>,
 ) -> io::Result<Next> {
     let is_head = visit.request.method == Method::Head;
+    let came = clock::boot();
     let (caller, channel, link) = match open(stb, visit, is_head) {
         Ok(opened) => opened,
         Err(why) => return refuse(stb, exchange, &why).await,
     };
     let locked = match is_head {
         true => stb.would_ask(&caller, &channel).map(|()| None),
-        false => lock(stb, &caller, &channel).await.map(Some),
+        false => lock(stb, &caller, &channel, came).await.map(Some),
     };
     match locked {
         Ok(lease) => {
@@ -57,17 +58,43 @@ impl SetTopBox {
     }
 }
 
-/// Locks the channel for the caller.
-async fn lock(stb: &SetTopBox, caller: &Caller, channel: &Channel) -> Result<Lease, NotNow> {
+/// Locks the channel for the caller, whose request `came` then.
+async fn lock(stb: &SetTopBox, caller: &Caller, channel: &Channel, came: Duration) -> Result<Lease, NotNow> {
+    let allowed = clock::boot();
     if stb.is_kept_from(caller, channel) {
         return Err(NotNow::Kept);
     }
     let lease = channel.lease(&stb.tuners, stb.wish(caller)).await.map_err(NotNow::Lease)?;
+    log_stages(stb, channel, came, allowed);
     stb.take_over.opened(caller.holder());
     if channel.is_marked_scrambled() && !shows_itself(stb, &lease).await {
         return Err(NotNow::Scrambled);
     }
     Ok(lease)
+}
+
+/// How long a zap took, stage by stage, as far as it came by now. The pump tells when the first byte goes.
+fn log_stages(stb: &SetTopBox, channel: &Channel, came: Duration, allowed: Duration) {
+    let now = clock::boot();
+    let ms = |from: Duration, to: Duration| to.saturating_sub(from).as_millis();
+    let tuned = channel.tuned(&stb.tuners.borrow());
+    match tuned.filter(|(stages, _)| stages.told >= allowed) {
+        Some((stages, opened)) => {
+            let tuned = stages.tuned.unwrap_or(stages.told);
+            let locked = stages.locked.unwrap_or(tuned);
+            let opened = opened.unwrap_or(locked);
+            log::info!(
+                "zap in {} ms: rights {}, tune {}, lock {}, filters {}, packets {}",
+                ms(came, now),
+                ms(came, allowed),
+                ms(allowed, tuned),
+                ms(tuned, locked),
+                ms(locked, opened),
+                ms(opened, now)
+            );
+        }
+        None => log::info!("zap in {} ms: rights {}, its mux was there", ms(came, now), ms(came, allowed)),
+    }
 }
 
 /// A service that is listed as scrambled turns out to be clear: so are its packets, where a decoder can start.

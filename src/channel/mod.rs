@@ -16,7 +16,7 @@ use crate::ts::event::Guide;
 use crate::ts::psi::{Codec, Language, SECTION_KEPT};
 use crate::ts::service_info::{Name, ServiceKind, ServiceTriple};
 use crate::tuner::arbiter::{Choice, Priority};
-use crate::tuner::{Known, Lease, LeaseError, MuxId, Tuners};
+use crate::tuner::{Known, Lease, LeaseError, MuxId, Stages, Tuners};
 
 mod claim;
 mod number;
@@ -153,6 +153,12 @@ impl Channel {
     #[must_use]
     pub fn reach(&self, tuners: &Tuners, wish: Priority, can_ask: bool) -> Choice {
         tuners.reach(self.mux, wish, can_ask)
+    }
+
+    /// When the tuning to its mux came how far, and since when its filters are open, where a tuner receives it.
+    #[must_use]
+    pub fn tuned(&self, tuners: &Tuners) -> Option<(Stages, Option<Duration>)> {
+        tuners.tuned(self.mux)
     }
 
     /// The list says that it is scrambled. Its packets may show otherwise.

@@ -66,6 +66,18 @@ pub struct Frontend {
     /// Ended, and not yet at their end.
     hanging: Vec<Child, HANGING_MAX>,
     polled: Duration,
+    stages: Stages,
+}
+
+/// When a tuning came how far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stages {
+    /// The helper was told.
+    pub told: Duration,
+    /// The driver took it.
+    pub tuned: Option<Duration>,
+    /// It had its first lock.
+    pub locked: Option<Duration>,
 }
 
 /// A running helper.
@@ -90,6 +102,7 @@ impl Frontend {
             signal: Signal::default(),
             hanging: Vec::new(),
             polled: Duration::ZERO,
+            stages: Stages::default(),
         }
     }
 
@@ -117,6 +130,12 @@ impl Frontend {
         self.signal
     }
 
+    /// When the tuning that it was told last came how far.
+    #[must_use]
+    pub fn stages(&self) -> Stages {
+        self.stages
+    }
+
     /// Becomes readable when [`Frontend::poll`] has something; another one after each restart of the helper.
     #[must_use]
     pub fn line(&self) -> Option<BorrowedFd<'_>> {
@@ -127,6 +146,7 @@ impl Frontend {
     pub fn tune(&mut self, tuning: Tuning, now: Duration) {
         let serial = self.next_serial();
         self.signal = Signal::default();
+        self.stages = Stages { told: now, tuned: None, locked: None };
         self.tell(&Command::Tune { serial, tuning }, State::Tuning, now);
     }
 
@@ -166,7 +186,7 @@ impl Frontend {
                 Ok(n) => {
                     helper.heard = now;
                     match postcard::from_bytes(&bytes[..n]) {
-                        Ok(report) => self.take(report),
+                        Ok(report) => self.take(report, now),
                         Err(_) => self.lose(Failure::Died), // it is not the program that it was
                     }
                 }
@@ -184,13 +204,18 @@ impl Frontend {
         self.state != before
     }
 
-    fn take(&mut self, report: Report) {
+    fn take(&mut self, report: Report, now: Duration) {
         match report {
             Report::Alive => {}
             Report::Opened(capabilities) => self.capabilities = Some(capabilities),
             Report::Signal(signal) => self.signal = signal,
             Report::Seen { serial, tuning } if serial == self.serial => self.state = State::Watching(tuning),
             Report::Stage { serial, stage } if serial == self.serial => {
+                match stage {
+                    Stage::Tuned => _ = self.stages.tuned.get_or_insert(now),
+                    Stage::Locked => _ = self.stages.locked.get_or_insert(now),
+                    _ => {}
+                }
                 self.state = match stage {
                     Stage::Tuned => State::Tuning,
                     Stage::Locked => State::Locked,

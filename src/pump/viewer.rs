@@ -72,6 +72,8 @@ pub(super) struct Viewer {
     position: Position,
     state: State,
     jumps: u16,
+    /// When it came.
+    since: Duration,
     progress_at: Duration,
     sent: u64,
 }
@@ -80,7 +82,16 @@ const _: () = assert!(size_of::<Viewer>() <= 128, "thousands of entries are walk
 
 impl Viewer {
     pub(super) fn new(socket: OwnedFd, feed: Feed, now: Duration) -> Self {
-        Self { socket, feed, position: 0, state: State::Waiting, jumps: 0, progress_at: now, sent: 0 }
+        Self {
+            socket,
+            feed,
+            position: 0,
+            state: State::Waiting,
+            jumps: 0,
+            since: now,
+            progress_at: now,
+            sent: 0,
+        }
     }
 
     pub(super) fn socket(&self) -> BorrowedFd<'_> {
@@ -201,6 +212,13 @@ impl Viewer {
         let at_head = matches!(self.state, State::Streaming { .. }) && self.position == ring.head();
         match sent {
             Ok(n) => {
+                if n > 0 && self.sent == 0 {
+                    let waited = bench.now.saturating_sub(self.since);
+                    log::debug!(
+                        "zap: a place to start, and the first byte, {} ms behind the head",
+                        waited.as_millis()
+                    );
+                }
                 self.sent += n as u64;
                 bench.counts.bytes += n as u64;
                 let idle = at_head || matches!(self.state, State::Waiting);

@@ -12,6 +12,7 @@ use heapless::Vec;
 use crate::board;
 use crate::delivery::Tuning;
 use crate::frontend::Frontend;
+pub use crate::frontend::Stages;
 use crate::guide::Epg;
 use crate::service::{Ended, Feed, READ_MAX};
 use crate::source::{Now, SourceError, SourceUrl};

@@ -267,6 +267,11 @@ impl OpenMux {
         }
     }
 
+    /// Since when it is open.
+    pub(super) fn opened(&self) -> Duration {
+        self.opened
+    }
+
     /// For how long it has been open.
     #[must_use]
     pub fn age(&self, now: Duration) -> Duration {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::MuxId;
 use super::arbiter::Owner;
 use crate::delivery::{Device, Tuning};
-use crate::frontend::{Capabilities, Failure, Frontend, Signal, State};
+use crate::frontend::{Capabilities, Failure, Frontend, Signal, Stages, State};
 
 /// A receiver that failed is tried again after this; after twice as long again, and so on up to the second.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(640));
@@ -65,6 +65,12 @@ impl Receiver {
     #[must_use]
     pub fn signal(&self) -> Signal {
         self.frontend.signal()
+    }
+
+    /// When the tuning that it was told last came how far.
+    #[must_use]
+    pub fn stages(&self) -> Stages {
+        self.frontend.stages()
     }
 
     /// What it is; `None` until it was opened once.

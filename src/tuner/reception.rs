@@ -11,7 +11,7 @@ use super::receiver::{Receiver, Role};
 use super::{LeaseError, MuxId, OpenMux, Origin, SURVEY_AIR_EVERY, Tuners};
 use crate::board;
 use crate::delivery::Tuning;
-use crate::frontend::{Failure, State};
+use crate::frontend::{Failure, Stages, State};
 use crate::service::Ended;
 
 /// For so long the television may be seen to have nothing tuned until it is taken to have left its mux: longer than a
@@ -47,6 +47,14 @@ impl Tuners {
                 mux.wish().or_else(|| (!lingers).then_some(Priority::SURVEY))
             }
         }
+    }
+
+    /// When the tuning to a mux that the box has tuned came how far, and since when its filters are open.
+    #[must_use]
+    pub fn tuned(&self, id: MuxId) -> Option<(Stages, Option<Duration>)> {
+        let receiver = self.receivers.iter().find(|r| r.role == Role::Tuned(id))?;
+        let opened = self.mux(id).and_then(super::Mux::open).map(OpenMux::opened);
+        Some((receiver.stages(), opened))
     }
 
     /// What a wish for a mux would lead to now. A mux with a line of its own is shared: `Share`, of no receiver.
