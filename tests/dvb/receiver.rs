@@ -56,16 +56,28 @@ pub(super) const BOTH: [&str; 5] = [
 
 /// Switches the box on, whose tuner is its own, and knows the channels by a list.
 pub(super) fn start(packaged: &Packaged) -> Running<'_> {
-    packaged.start(&BOTH, &["source = dvb:0", "tuner-owner = box", "import = /mnt/channels.conf"])
+    packaged.start(&BOTH, &SETTINGS)
 }
+
+/// The same, and it tells more of what it does.
+pub(super) fn start_talkative(packaged: &Packaged) -> Running<'_> {
+    packaged.start(&BOTH, &[&SETTINGS[..], &["log = debug"]].concat())
+}
+
+const SETTINGS: [&str; 3] = ["source = dvb:0", "tuner-owner = box", "import = /mnt/channels.conf"];
 
 /// Broadcasts both muxes.
 pub(super) fn on_air<'a>(running: &'a Running<'_>) -> [Air<'a>; 2] {
     running.guest.done("cp /mnt/play /mnt/demo.ts /mnt/other.ts /tmp");
-    [
+    let both = [
         Air::start(&running.guest, &format!("-l {DEMO_RATE} /tmp/demo.ts /dev/vidtv_inject@{DEMO}")),
         Air::start(&running.guest, &format!("-l {OTHER_RATE} /tmp/other.ts /dev/vidtv_inject@{OTHER}")),
-    ]
+    ];
+    // The box may have looked already when there was nothing but the signal.
+    wait_at_most(SLOW, "packets", || {
+        (!running.stbcastd("status --json").contains("\"state\":\"silent\"")).then_some(())
+    });
+    both
 }
 
 impl Running<'_> {

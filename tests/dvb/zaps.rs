@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::packaged::{Case, Running};
-use super::receiver::{OTHER_CHANNEL, on_air, packaged, start};
+use super::receiver::{OTHER_CHANNEL, on_air, packaged, start, start_talkative};
 use super::support::http::Viewer;
 
 /// Zaps from one mux to the other and back leave no process, no file and no memory behind, and no tuner stuck.
@@ -42,7 +42,7 @@ pub(super) fn leave_nothing_behind(case: &'static Case, zaps: usize) {
 pub(super) fn stage_by_stage(case: &'static Case) {
     const ROUNDS: usize = 9;
     let packaged = packaged(case);
-    let running = start(&packaged);
+    let running = start_talkative(&packaged);
     let _air = on_air(&running);
     let links = [1, 2, OTHER_CHANNEL].map(|channel| running.link(channel));
     let mut rows: [Vec<[f64; 3]>; 3] = Default::default();
