@@ -54,6 +54,8 @@ def unit(board):
         "DEVICES": devices,
         "CAPABILITIES": "CapabilityBoundingSet=CAP_NET_BIND_SERVICE\nAmbientCapabilities=CAP_NET_BIND_SERVICE" if low
                         else "CapabilityBoundingSet=\nAmbientCapabilities=",
+        # The driver's own thread, which lives as long as the television has the tuner open, is root's.
+        "PROC": None if board.devices else "ProtectProc=invisible",
         # A user namespace would hide the groups by which devices are opened and who asks at the local socket is judged.
         "USERS": None if board.devices or low or board["control_group"] or board["view_group"] else "PrivateUsers=yes",
     }
