@@ -77,7 +77,7 @@ fn long_services_come_out_as_they_were_sent_by_a_32_bit_program_on_64_bits() {
 
 #[test]
 #[ignore = "boots a guest: scripts/check dvb"]
-fn the_television_is_watched_along_on_64_bits() {
+fn phones_watch_what_the_television_does_on_64_bits() {
     television::is_watched_along(&ARM64);
 }
 
