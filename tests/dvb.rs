@@ -23,6 +23,8 @@ mod mapped;
 #[allow(dead_code, reason = "each test program uses a part of it")]
 #[path = "guest/packaged.rs"]
 mod packaged;
+#[path = "dvb/phones.rs"]
+mod phones;
 #[path = "dvb/receiver.rs"]
 mod receiver;
 #[path = "dvb/television.rs"]
@@ -79,6 +81,12 @@ fn long_services_come_out_as_they_were_sent_by_a_32_bit_program_on_64_bits() {
 #[ignore = "boots a guest: scripts/check dvb"]
 fn phones_watch_what_the_television_does_on_64_bits() {
     television::is_watched_along(&ARM64);
+}
+
+#[test]
+#[ignore = "boots a guest: scripts/check dvb"]
+fn phones_share_one_tuner_on_64_bits() {
+    phones::share_one_tuner(&ARM64);
 }
 
 #[test]
