@@ -175,7 +175,10 @@ impl Claimed {
 impl Claim {
     fn dress(&self, entry: &mut Entry) {
         entry.name = self.name.clone();
-        entry.kind = self.kind;
+        // Lists of a tuner's services tell the kind by the PIDs that they happen to have; the mux knows better.
+        if self.service.is_none() || entry.components.is_empty() {
+            entry.kind = self.kind;
+        }
         if !self.provider.is_empty() {
             entry.provider = self.provider.clone();
         }
