@@ -103,7 +103,7 @@ fn every_record_goes_to_the_next_version_and_back() {
     assert!(list.contains("\"name\":\"Stays\"") && list.matches("\"slot\":").count() == 2, "{list}");
 }
 
-/// Writes the records that need a name service, providers and attempts to come by themselves; gives them as they are.
+/// Writes the records that need a name service, providers, attempts and a tuner to come by themselves; gives them as they are.
 fn everything(state: &Path) -> BTreeMap<&'static str, Vec<u8>> {
     let slots::Loaded::Record(seal) = slots::load(state, Kind::Seal).unwrap() else { panic!("a seal") };
     let service = || Service { url: "https://names.example".try_into().unwrap(), key: [9; 32] };
@@ -122,7 +122,10 @@ fn everything(state: &Path) -> BTreeMap<&'static str, Vec<u8>> {
     slots::save(state, Kind::Counter, &counter).unwrap();
     slots::save(state, Kind::Providers, &providers).unwrap();
     slots::save(state, Kind::Attempts, &attempts).unwrap();
-    [("registration", registration), ("counter", counter), ("providers", providers)].into()
+    // A scan that was stopped: 3 muxes with 8 TV, 2 radio and 1 other service, no service missed, no place left.
+    let scan = postcarded(&(1_u8, 2_u8, 0_u8, [3_u16, 8, 2, 1], [0_u16, 0]));
+    slots::save(state, Kind::Scan, &scan).unwrap();
+    [("registration", registration), ("counter", counter), ("providers", providers), ("scan", scan)].into()
 }
 
 fn postcarded<T: serde::Serialize>(value: &T) -> Vec<u8> {

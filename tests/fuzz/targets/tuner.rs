@@ -58,7 +58,8 @@ fn run(mut input: Input<'_>, socket: &UdpSocket, url: &SourceUrl) {
             1 => {
                 let known = known(u16::from(input.byte() & 3));
                 let mut cx = Context::from_waker(Waker::noop());
-                if let Poll::Ready(Ok(lease)) = tuners.poll_lease(&mut cx, id, &known, Priority::VIEWER, boot) {
+                if let Poll::Ready(Ok(lease)) = tuners.poll_lease(&mut cx, id, &known, Priority::VIEWER, boot)
+                {
                     feeds.push(lease.into_feed());
                 }
                 tuners.warm_up(boot);
