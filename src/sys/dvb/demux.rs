@@ -2,6 +2,10 @@
 //!
 //! Every tap and every filter is a descriptor of its own on the demultiplexer's node. `dvr0` is never used: a 32-bit
 //! program on a 64-bit kernel gets ENOTTY for each of its ioctls.
+//!
+//! Packets are had by `read()`, straight into a ring. Buffers of the kernel's that are mapped (`DMX_REQBUFS`) would need
+//! a copy from there to the ring: by instructions counted on ARM, 0.73 ns a byte against 0.67 on 64 bits and 0.76 against
+//! 0.52 on 32 (`tests/dvb/mapped.rs`).
 
 use std::fs::{File, OpenOptions};
 use std::io;
