@@ -79,7 +79,8 @@ def config(board):
     """The default settings: nothing but comments, so that the board's facts hold until somebody says otherwise."""
     example = {"LAN_INTERFACE": (board.listed("lan_interfaces") or ["eth0"])[0],
                "IPTV_INTERFACE": board["iptv_interface"] or "eth1"}
-    same = ("authority", "listen", "user", "state_path", "socket_path", "ca_file", "clock_source")
+    same = ("authority", "listen", "user", "state_path", "socket_path", "ca_file", "clock_source",
+            "tuner_owner")
     text = filled("stbcast.conf", {**example, **{key.upper(): board[key] for key in same}})
     return File(CONFIG, inside(text))
 

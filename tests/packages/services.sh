@@ -47,7 +47,8 @@ test_the_unit_is_sound_and_tight() {
     sed "s|^ExecStart=|&$work/units/$board|" "$file" >"$work/units/stbcast.service"
     said=$(systemd-analyze verify --man=no "$work/units/stbcast.service" 2>&1) || fail "$board: $said"
     same "$board: what systemd has to say of it" "$said" ""
-    case $board in host) most=11 ;; *) most=17 ;; esac
+    # With a tuner it may see the kernel's threads, by which a television that closed its tuner is known.
+    case $board in host) most=11 ;; *) most=18 ;; esac
     systemd-analyze security --offline=true --threshold=$most "$file" >"$work/exposure" \
       || fail "$board: $(grep -E '✗|Overall' "$work/exposure")"
     tail -n 1 "$work/exposure"
