@@ -36,9 +36,18 @@ const SYSTEMS: [(&str, &str); 5] = [
 
 /// A scan finds the channel, whichever way it is sent, and it is served.
 pub(super) fn vidtv_is_found_by_each_system(case: &'static Case) {
+    vidtv_is_found(case, &SYSTEMS);
+}
+
+/// The same by one from a tower and one from a satellite.
+pub(super) fn vidtv_is_found_by_two_systems(case: &'static Case) {
+    vidtv_is_found(case, &[SYSTEMS[0], SYSTEMS[4]]);
+}
+
+fn vidtv_is_found(case: &'static Case, systems: &[(&'static str, &'static str)]) {
     let packaged = Packaged::new(case);
     let running = packaged.start(&["--seconds", "900", "--dvb"], &["source = dvb:0", "tuner-owner = box"]);
-    for system in SYSTEMS {
+    for &system in systems {
         let what = system.0;
         running.guest.done("/mnt/box service stop");
         running.forget();
