@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use support::damage::{Counts, Damage, Kind, count, passed};
+use support::damage::{Counts, Damage, Kind, SERVICES, SPARED, VICTIMS, count, passed};
 use support::http::Viewer;
 use support::live::{Live, Segment};
 use support::mux::{Codec, MuxBuilder, Service};
@@ -14,15 +14,6 @@ use support::sender;
 use support::stb::{Dir, Stb, demo, number, wait_for};
 use support::ts::{Packet, contiguous_run, crc32, elementary, judge, packets, pid};
 
-/// The services of the committed mux: channel, PMT, elementary PIDs. The first two are those that are hurt.
-const SERVICES: [(u16, u16, &[u16]); 4] = [
-    (1, 0x1001, &[0x101, 0x102]),
-    (2, 0x1002, &[0x201, 0x202, 0x203]),
-    (3, 0x1003, &[0x302]),
-    (4, 0x1004, &[0x401, 0x402]),
-];
-const VICTIMS: [u16; 5] = [0x101, 0x102, 0x201, 0x202, 0x203];
-const SPARED: [u16; 3] = [0x302, 0x401, 0x402];
 /// In the stream a file is hurt between these packets: from its second second to its tenth.
 const HURT: std::ops::Range<usize> = 1500..8500;
 /// Somewhere behind this one somebody looks at the counts.

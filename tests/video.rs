@@ -18,7 +18,7 @@ use machine::{Guest, disk, scripts};
 use support::http::Viewer;
 use support::rap::starts_clean;
 use support::stb::{Dir, demo, wait_at_most};
-use support::ts::{Packet, contiguous_run, elementary, judge, packets};
+use support::ts::{contiguous_run, elementary, judge, packets, uncounted};
 
 /// Bits a second of the committed mux.
 const RATE: u32 = 1_299_456;
@@ -78,13 +78,6 @@ impl Encoder {
     fn ask(&self, words: &str) -> String {
         self.guest.done(&format!("/tmp/stbcastd {words} --state /tmp/state"))
     }
-}
-
-/// Without the counter, which the encoder has go on across the seam of its loop.
-fn uncounted(packets: &[Packet]) -> Vec<Packet> {
-    let mut bare = packets.to_vec();
-    bare.iter_mut().for_each(|packet| packet[3] &= 0xf0);
-    bare
 }
 
 #[test]

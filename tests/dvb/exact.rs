@@ -5,21 +5,12 @@ use std::fs;
 use super::air::{Air, DEMO_RATE, record};
 use super::packaged::{Case, Packaged, Running};
 use super::receiver::{DEMO, OTHER_CHANNEL, SLOW, on_air, other_service, packaged, start};
-use super::support::damage::{Damage, Kind, count, is_well_formed, passed};
+use super::support::damage::{Damage, Kind, SERVICES, SPARED, VICTIMS, count, is_well_formed, passed};
 use super::support::http::Viewer;
 use super::support::rap::starts_clean;
 use super::support::stb::{demo, wait_at_most};
-use super::support::ts::{Packet, contiguous_run, elementary, judge, packets, pid};
+use super::support::ts::{Packet, contiguous_run, elementary, judge, packets, pid, uncounted};
 
-/// The channels of the demo mux: PMT, elementary PIDs. The first two are hurt.
-const SERVICES: [(u16, u16, &[u16]); 4] = [
-    (1, 0x1001, &[0x101, 0x102]),
-    (2, 0x1002, &[0x201, 0x202, 0x203]),
-    (3, 0x1003, &[0x302]),
-    (4, 0x1004, &[0x401, 0x402]),
-];
-const VICTIMS: [u16; 5] = [0x101, 0x102, 0x201, 0x202, 0x203];
-const SPARED: [u16; 3] = [0x302, 0x401, 0x402];
 /// Packets that suffer, from the first on.
 const HURT: std::ops::Range<usize> = 2000..8000;
 /// The broadcast of a damaged stream ends here.
@@ -41,13 +32,6 @@ fn hurt(kind: Kind) -> Vec<Packet> {
     hurt.extend(stream[HURT].iter().flat_map(|packet| damage.apply(packet)));
     hurt.extend(&stream[HURT.end..]);
     hurt
-}
-
-/// Without the counter, which a broadcast in a loop has go on across its seam.
-fn uncounted(packets: &[Packet]) -> Vec<Packet> {
-    let mut bare = packets.to_vec();
-    bare.iter_mut().for_each(|packet| packet[3] &= 0xf0);
-    bare
 }
 
 /// Every service of both muxes comes out whole, one tuning for all of one mux; then damage, kind by kind.

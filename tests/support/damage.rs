@@ -4,6 +4,16 @@ use std::collections::BTreeMap;
 
 use super::ts::{Packet, pcr, pid};
 
+/// The services of the committed mux: channel, PMT, elementary PIDs. The first two are those that are hurt.
+pub const SERVICES: [(u16, u16, &[u16]); 4] = [
+    (1, 0x1001, &[0x101, 0x102]),
+    (2, 0x1002, &[0x201, 0x202, 0x203]),
+    (3, 0x1003, &[0x302]),
+    (4, 0x1004, &[0x401, 0x402]),
+];
+pub const VICTIMS: [u16; 5] = [0x101, 0x102, 0x201, 0x202, 0x203];
+pub const SPARED: [u16; 3] = [0x302, 0x401, 0x402];
+
 /// What happens to a stream on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

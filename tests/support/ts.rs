@@ -98,6 +98,13 @@ pub fn packets(bytes: &[u8]) -> (&[Packet], usize) {
     (packets, tail.len())
 }
 
+/// The packets without their counters, which go on across the seam of a stream that is sent in a loop.
+pub fn uncounted(packets: &[Packet]) -> Vec<Packet> {
+    let mut bare = packets.to_vec();
+    bare.iter_mut().for_each(|packet| packet[3] &= 0xf0);
+    bare
+}
+
 /// The packets of `pids`, in order.
 pub fn elementary(bytes: &[u8], pids: &[u16]) -> Vec<Packet> {
     packets(bytes).0.iter().filter(|p| pids.contains(&pid(p))).copied().collect()
