@@ -12,6 +12,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::digits;
 use super::dish::Dish;
 
 /// A tuner of this machine, by its numbers below `/dev/dvb`.
@@ -64,15 +65,14 @@ impl FromStr for Device {
     /// What stands behind `dvb:`.
     fn from_str(text: &str) -> Result<Self, DeviceError> {
         let (numbers, parameters) = text.split_once('?').unwrap_or((text, ""));
-        let number = |s: &str| s.parse::<u8>().ok().filter(|_| s.bytes().all(|b| b.is_ascii_digit()));
         let (adapter, frontend) = numbers.split_once('.').unwrap_or((numbers, "0"));
-        let both = number(adapter).zip(number(frontend));
+        let both = digits(adapter).zip(digits(frontend));
         let (adapter, frontend) = both.ok_or_else(|| DeviceError::Numbers(numbers.into()))?;
         let mut device = Self { adapter, frontend, demux: frontend, dish: Dish::default() };
         for parameter in parameters.split('&').filter(|p| !p.is_empty()) {
             let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let set = match key {
-                "demux" => number(value).map(|n| device.demux = n),
+                "demux" => digits(value).map(|n| device.demux = n),
                 _ => device.dish.set(key, value),
             };
             set.filter(|()| !device.dish.is_overfull())

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use heapless::Vec;
 
-use super::{Polarisation, Position};
+use super::{Polarisation, Position, digits};
 
 /// Satellites that one tuner sees: 4 by DiSEqC 1.0, 16 by DiSEqC 1.1.
 pub const POSITIONS_MAX: usize = 16;
@@ -147,7 +147,7 @@ impl FromStr for Lnb {
         }
         let mut numbers = Vec::<u16, 3>::new();
         for part in text.split('/') {
-            let megahertz = number(part).filter(|mhz| (2000..=50_000).contains(mhz)).ok_or(())?;
+            let megahertz = digits(part).filter(|mhz| (2000..=50_000).contains(mhz)).ok_or(())?;
             numbers.push(megahertz).map_err(|_| ())?;
         }
         match numbers[..] {
@@ -192,9 +192,9 @@ impl FromStr for Cable {
             _ => return Err(()),
         };
         let (most, (slot, megahertz)) = (slots.0, slots.1.split_once(':').ok_or(())?);
-        let slot = number(slot).filter(|n| *n < most).and_then(|n| u8::try_from(n).ok()).ok_or(())?;
+        let slot = digits::<u16>(slot).filter(|n| *n < most).and_then(|n| u8::try_from(n).ok()).ok_or(())?;
         // What a tuner for satellites takes.
-        let megahertz = number(megahertz).filter(|mhz| (950..=2150).contains(mhz)).ok_or(())?;
+        let megahertz = digits(megahertz).filter(|mhz| (950..=2150).contains(mhz)).ok_or(())?;
         Ok(Self { kind, slot, megahertz })
     }
 }
@@ -233,10 +233,6 @@ impl Dish {
         let power = is_fed.then(|| "lnb-power=off".into());
         [sat, lnb, cable, power].into_iter().flatten()
     }
-}
-
-fn number(text: &str) -> Option<u16> {
-    text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()))
 }
 
 #[cfg(test)]

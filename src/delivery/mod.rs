@@ -191,8 +191,7 @@ impl FromStr for Position {
             _ => return Err(()),
         };
         let (whole, tenth) = degrees.split_once('.').unwrap_or((degrees, "0"));
-        let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-        let whole = whole.parse::<u16>().ok().filter(|_| digits(whole)).ok_or(())?;
+        let whole: u16 = digits(whole).ok_or(())?;
         let tenth = tenth.parse::<u8>().ok().filter(|n| *n < 10 && tenth.len() == 1).ok_or(())?;
         Self::east(sign * (i32::from(whole) * 10 + i32::from(tenth))).ok_or(())
     }
@@ -374,11 +373,10 @@ impl FromStr for Tuning {
         let letter = frequency.chars().last();
         let polarisation =
             POLARISATIONS.into_iter().find(|(_, c)| Some(*c) == letter && system.is_satellite());
-        let digits = if polarisation.is_some() { &frequency[..frequency.len() - 1] } else { frequency };
+        let number = if polarisation.is_some() { &frequency[..frequency.len() - 1] } else { frequency };
         let range = system.frequencies();
-        let hertz =
-            digits.parse().ok().filter(|n| range.contains(n) && digits.bytes().all(|b| b.is_ascii_digit()));
-        let hertz: u32 = hertz.ok_or_else(|| TuningError::Frequency(frequency.into()))?;
+        let hertz: Option<u32> = digits(number).filter(|n| range.contains(n));
+        let hertz = hertz.ok_or_else(|| TuningError::Frequency(frequency.into()))?;
         let mut tuning = Self { polarisation: polarisation.map(|(p, _)| p), ..Self::new(system, hertz) };
         for parameter in parameters.split('&').filter(|p| !p.is_empty()) {
             tuning.set(parameter).ok_or_else(|| TuningError::Parameter(parameter.into()))?;
@@ -387,16 +385,20 @@ impl FromStr for Tuning {
     }
 }
 
+/// A number of digits alone.
+fn digits<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()))
+}
+
 impl Tuning {
     fn set(&mut self, parameter: &str) -> Option<()> {
         let (key, value) = parameter.split_once('=')?;
-        let number = || value.parse::<u32>().ok().filter(|_| value.bytes().all(|b| b.is_ascii_digit()));
         match key {
-            "bw" => self.bandwidth = Some(number()?),
-            "sr" => self.symbol_rate = Some(number()?),
+            "bw" => self.bandwidth = Some(digits(value)?),
+            "sr" => self.symbol_rate = Some(digits(value)?),
             "mod" => self.modulation = MODULATIONS.iter().find(|(_, name)| *name == value)?.0,
             "fec" => self.fec = FECS.iter().find(|(_, name)| *name == value)?.0,
-            "stream" => self.stream = Some(number()?),
+            "stream" => self.stream = Some(digits(value)?),
             "sat" => self.position = Some(value.parse().ok()?),
             _ => return None,
         }
