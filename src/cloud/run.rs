@@ -70,9 +70,10 @@ pub(super) fn run(settings: &Settings) -> Result<(), String> {
     let executor: Executor = Rc::new(LocalExecutor::new());
     let store = Rc::new(thread);
     keep(&service, &executor, &store, told);
-    serve_http(settings, &service, &executor)?;
     serve::heartbeats(settings, &service, &executor)?;
     serve::dns(settings, &state, &service, &executor)?;
+    // Last: where HTTP takes connections, datagrams are not lost, either.
+    serve_http(settings, &service, &executor)?;
     executor.spawn(admin::answer_all(admin, Rc::clone(&executor), Rc::clone(&service))).detach();
     smol::block_on(executor.run(async {
         signals.readable().await.map_err(|e| format!("signals: {e}"))?;
