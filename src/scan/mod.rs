@@ -253,6 +253,9 @@ impl Scan {
         }
         for (stop, id) in self.probes.clone() {
             self.look(stop, id, (&mut *tuners, &mut *channels), now);
+            if self.phase != Phase::Running {
+                return false; // no tuner is of use: it has stopped
+            }
         }
         while let Some(stop) = self.plan.begin(tuners.receivers().count(), now) {
             self.visit(stop, tuners, now);
