@@ -3,6 +3,7 @@
 //! Owns the ring's content: elementary packets as they came, PSI/SI that is all ours, and the index of places where
 //! a decoder can start. Knows neither where packets come from nor who reads them.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
@@ -12,10 +13,11 @@ use crate::board;
 use crate::ring::{Overrun, Position, Ring};
 use crate::ts::clock::Ticks27M;
 use crate::ts::packet::{discontinuity, pid_of};
-use crate::ts::psi::Programme;
+use crate::ts::psi::{Programme, Tracks};
 use crate::ts::section::Section;
 use crate::ts::{PACKET, Packet, Pid};
 
+mod clock;
 mod preamble;
 mod rap_index;
 mod tables;
@@ -25,6 +27,7 @@ pub use preamble::{Entrance, PREAMBLE_BYTES};
 pub use rap_index::Rap;
 pub use tables::Identity;
 
+use clock::ClockAlone;
 use tables::Tables;
 use track::Track;
 
@@ -86,6 +89,9 @@ pub struct ServiceRing {
     ring: Ring,
     tables: Tables,
     track: Track,
+    /// What it carries of its programme.
+    tracks: Tracks,
+    clock: ClockAlone,
     /// When it was assigned to its service.
     since: Duration,
     /// The head when this tick's reads began.
@@ -99,6 +105,8 @@ impl ServiceRing {
             ring: Ring::new(capacity)?,
             tables: Tables::default(),
             track: Track::default(),
+            tracks: Tracks::All,
+            clock: ClockAlone::default(),
             since: Duration::ZERO,
             tick_head: 0,
             ended: None,
@@ -107,6 +115,14 @@ impl ServiceRing {
 
     /// From now on the ring carries this programme; what was in it is forgotten.
     pub fn assign(&mut self, programme: &Programme, identity: &Identity, now: Duration) {
+        self.assign_only(Tracks::All, programme, identity, now);
+    }
+
+    /// The same of these components alone. Where their clock is on the PID of another one, that PID's packets are to
+    /// come by [`ServiceRing::push`], which leaves of them what tells the time.
+    pub fn assign_only(&mut self, tracks: Tracks, programme: &Programme, identity: &Identity, now: Duration) {
+        self.tracks = tracks;
+        let programme = &*self.reduced(programme);
         self.ring.clear();
         self.tables.reset();
         self.track = Track::default();
@@ -118,10 +134,21 @@ impl ServiceRing {
 
     /// The programme changed while it runs: new tables, at once, and a new set of components to follow.
     pub fn update(&mut self, programme: &Programme, identity: &Identity, now: Duration) {
+        let programme = &*self.reduced(programme);
         self.track.follow(programme, |pid| self.tables.carried(pid));
         if self.tables.describe(programme, identity) {
             self.write_tables(now, self.track.last_pcr());
         }
+    }
+
+    /// What the ring carries of a programme.
+    fn reduced<'p>(&mut self, programme: &'p Programme) -> Cow<'p, Programme> {
+        let programme = programme.only(self.tracks);
+        self.clock = match self.tracks {
+            Tracks::All => ClockAlone::default(),
+            Tracks::Audio => std::mem::take(&mut self.clock).following(&programme),
+        };
+        programme
     }
 
     /// Nothing more will be written. Readers get what is there, then this.
@@ -172,6 +199,14 @@ impl ServiceRing {
 
     /// Copies one elementary packet to the head.
     pub fn push(&mut self, packet: Packet<'_>, now: Duration) {
+        if self.clock.is_on(packet.pid()) {
+            let Some(clock) = self.clock.reduced(packet) else { return };
+            return Packet::new(&clock).map_or((), |clock| self.put(clock, now));
+        }
+        self.put(packet, now);
+    }
+
+    fn put(&mut self, packet: Packet<'_>, now: Duration) {
         let pcr = packet.pcr().filter(|_| packet.pid() == self.track.pcr_pid());
         let last = self.track.last_pcr();
         if pcr.is_some_and(|pcr| self.tables.is_due_by(pcr, last)) {

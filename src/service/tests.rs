@@ -241,3 +241,45 @@ fn a_scrambled_service_starts_where_the_indicator_says() {
     assert_eq!(ring.start(Duration::ZERO).map(|rap| rap.position), Some(ring.head() - PACKET as u64));
     assert_eq!(ring.is_scrambled(), Some(true));
 }
+
+#[test]
+fn a_clock_alone_is_no_denser_than_needed_and_its_counter_stands() {
+    let feed = Feed::new(CAPACITY).unwrap();
+    let mut ring = feed.ring().borrow_mut();
+    ring.assign_only(Tracks::Audio, &programme(Codec::H264), &identity(), Duration::ZERO);
+    ring.begin(Duration::ZERO);
+    let mut counter = 0;
+    let mut push = |ring: &mut ServiceRing, ms: u64, flags: u8| {
+        let mut bytes = packet(VIDEO, counter, &[0, 0, 1, 0xe0], Some(Ticks27M::new(ms * 27_000)));
+        bytes[5] |= flags;
+        ring.push(Packet::new(&bytes).unwrap(), Duration::ZERO);
+        ring.push(Packet::new(&packet(VIDEO, counter + 1, &[], None)).unwrap(), Duration::ZERO);
+        ring.push(Packet::new(&packet(AUDIO, counter & 15, &[0, 0, 1, 0xc0], None)).unwrap(), Duration::ZERO);
+        counter = (counter + 2) & 15;
+    };
+    for ms in [0, 20, 39, 40, 60, 80, 170] {
+        push(&mut ring, ms, 0);
+    }
+    push(&mut ring, 180, 0x80); // another clock begins
+    let clocks: std::vec::Vec<_> = ring
+        .window(0, usize::MAX)
+        .unwrap()
+        .as_chunks::<PACKET>()
+        .0
+        .iter()
+        .map(|slot| Packet::new(slot).unwrap())
+        .filter(|packet| packet.pid() == VIDEO)
+        .map(|p| (p.pcr().unwrap().value() / 27_000, p.has_payload(), p.counter(), p.is_discontinuity()))
+        .collect();
+    let kept = |ms, announced| (ms, false, 15, announced);
+    assert_eq!(clocks, [kept(0, false), kept(40, false), kept(80, false), kept(170, false), kept(180, true)]);
+    // Who jumps there is told of the break with a counter that the next clock agrees with.
+    let rap = ring.start(Duration::from_secs(9)).unwrap();
+    let mut preamble = Vec::new();
+    ring.preamble(&rap, Entrance::Jump, &mut preamble).unwrap();
+    let told = preamble.as_chunks::<PACKET>().0.iter().map(|slot| Packet::new(slot).unwrap());
+    assert_eq!(told.filter(|p| p.pid() == VIDEO).map(|p| p.counter()).collect::<std::vec::Vec<_>>(), [15]);
+    // Once there are pictures no more, what comes on that PID is nobody's.
+    ring.assign_only(Tracks::Audio, &programme(Codec::MpegAudio), &identity(), Duration::ZERO);
+    assert!(!ring.clock.is_on(VIDEO) && !ring.clock.is_on(AUDIO));
+}

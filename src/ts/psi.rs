@@ -1,5 +1,7 @@
 //! What PAT and PMT say (ISO 13818-1 §2.4.4), as values of fixed size.
 
+use std::borrow::Cow;
+
 use broadcast_common::Parse;
 use dvb_si::descriptors::DescriptorLoop;
 use dvb_si::tables::{pat::PatSection, pmt::PmtSection};
@@ -110,11 +112,54 @@ impl Programme {
         Section::new(section).and_then(Self::parse)
     }
 
+    /// The programme with these components alone, and its clock where it was.
+    #[must_use]
+    pub fn only(&self, tracks: Tracks) -> Cow<'_, Self> {
+        match tracks {
+            Tracks::All => Cow::Borrowed(self),
+            Tracks::Audio => {
+                let mut programme = self.clone();
+                programme.components.retain(|c| tracks.has(c.codec));
+                Cow::Owned(programme)
+            }
+        }
+    }
+
     /// The component that viewers join by: the first video, else the first audio, else the first of all.
     #[must_use]
     pub fn main(&self) -> Option<&Component> {
         let of = |kind| self.components.iter().find(move |c| c.codec.kind() == kind);
         of(Kind::Video).or_else(|| of(Kind::Audio)).or_else(|| self.components.first())
+    }
+}
+
+/// Which components of a programme are wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tracks {
+    /// All that a viewer can use.
+    #[default]
+    All,
+    /// What is heard.
+    Audio,
+}
+
+impl Tracks {
+    /// Components of this codec are among them.
+    #[must_use]
+    pub fn has(self, codec: Codec) -> bool {
+        match self {
+            Self::All => true,
+            Self::Audio => codec.kind() == Kind::Audio,
+        }
+    }
+
+    /// The name that requests and lists carry.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Audio => "audio",
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use stbcast::service::{Entrance, Feed, Identity, ServiceRing};
-use stbcast::ts::psi::Programme;
+use stbcast::ts::psi::{Programme, Tracks};
 use stbcast::ts::section::{Assembler, PSI_SECTION, Section};
 use stbcast::ts::service_info::{Name, ServiceKind};
 use stbcast::ts::{PACKET, Packet, Pid};
@@ -19,7 +19,9 @@ fuzz_target!(|bytes: &[u8]| {
     let feed = Feed::new(192_512).expect("there is memory for a ring");
     let mut ring = feed.ring().borrow_mut();
     let mut now = Duration::from_secs(1);
-    ring.assign(&programme(input.byte()), &identity(), now);
+    let which = input.byte();
+    let tracks = if which & 0x80 == 0 { Tracks::All } else { Tracks::Audio };
+    ring.assign_only(tracks, &programme(which), &identity(), now);
     ring.begin(now);
     while !input.is_empty() {
         match input.byte() {
