@@ -30,6 +30,16 @@ pub(crate) const KEYS: &[(&str, &str, &str)] = &[
     ("has_aes", "bool", "The core has AES instructions, and a 64-bit program can use them."),
     ("ring_bytes", "usize", "Bytes of one service ring. A multiple of 192 512 (47 pages = 1024 packets)."),
     ("rings", "usize", "Service rings: how many services can be watched at one time."),
+    (
+        "audio_ring_bytes",
+        "usize",
+        "Bytes of one ring for what is heard of a service alone. A multiple of 192 512.",
+    ),
+    (
+        "audio_rings",
+        "usize",
+        "Such rings: how many services can be listened to at one time, beside those watched.",
+    ),
     ("ring_share_mb", "usize", "MiB of memory that all rings may take together."),
     ("sources", "usize", "Sources that may be configured or imported."),
     (

@@ -104,18 +104,29 @@ fn version(text: &str) -> Option<(u32, u32)> {
 /// Memory for streams.
 fn rings(j: &mut Judge<'_>) {
     let (bytes, share) = (j.number("ring_bytes"), j.number("ring_share_mb"));
-    let nearest = (bytes / GRAIN).max(1).saturating_mul(GRAIN);
-    j.rule(
-        "ring_bytes",
-        bytes % GRAIN == 0,
-        &format!("must be a multiple of {GRAIN}; the nearest is {nearest}"),
-    );
+    for key in ["ring_bytes", "audio_ring_bytes"] {
+        let bytes = j.number(key);
+        let nearest = (bytes / GRAIN).max(1).saturating_mul(GRAIN);
+        let why = format!("must be a multiple of {GRAIN}; the nearest is {nearest}");
+        j.rule(key, bytes % GRAIN == 0, &why);
+        let whole = bytes % j.number("page_bytes").max(1) == 0;
+        j.rule_of(key, &["page_bytes"], whole, "must be whole pages");
+    }
     j.rule("ring_bytes", bytes >= 8 * GRAIN, "below 1.5 MB no GOP of an HD service fits");
-    let whole = bytes % j.number("page_bytes").max(1) == 0;
-    j.rule_of("ring_bytes", &["page_bytes"], whole, "must be whole pages");
-    j.rule("rings", j.number("rings") <= 31, "at most 31, a bit each in the routes");
-    let fits = bytes.saturating_mul(j.number("rings")) <= share.saturating_mul(1 << 20);
-    j.rule_of("rings", &["ring_bytes", "ring_share_mb"], fits, "all rings exceed their share");
+    let (audio_bytes, audio) = (j.number("audio_ring_bytes"), j.number("audio_rings"));
+    j.rule("audio_ring_bytes", audio_bytes >= 2 * GRAIN, "below 0.4 MB one read fills half of it");
+    let number = j.number("rings").saturating_add(audio);
+    j.rule_of(
+        "rings",
+        &["audio_rings"],
+        number <= 31,
+        "at most 31 with those of audio, a bit each in the routes",
+    );
+    let (all, most) = (bytes.saturating_mul(j.number("rings")), share.saturating_mul(1 << 20));
+    j.rule_of("rings", &["ring_bytes", "ring_share_mb"], all <= most, "all rings exceed their share");
+    let fits = all > most || all.saturating_add(audio_bytes.saturating_mul(audio)) <= most;
+    let others = ["audio_ring_bytes", "rings", "ring_bytes", "ring_share_mb"];
+    j.rule_of("audio_rings", &others, fits, "beside the others they exceed the share of all rings");
     let is_32 = j.text("target").starts_with("armv7");
     j.rule_of(
         "ring_share_mb",

@@ -108,7 +108,15 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("page_bytes = 16384", "page_bytes", "its pages are [4096]"),
     ("ring_bytes = 16171009", "ring_bytes", "multiple of 192512; the nearest is 16171008"),
     ("ring_bytes = 192512", "ring_bytes", "no GOP"),
+    ("audio_ring_bytes = 192513", "audio_ring_bytes", "multiple of 192512; the nearest is 192512"),
+    ("audio_ring_bytes = 192512", "audio_ring_bytes", "half of it"),
     ("rings = 40\nring_share_mb = 1000", "rings", "at most 31"),
+    (
+        "rings = 30\nring_share_mb = 1000",
+        "rings",
+        "at most 31 with those of audio, a bit each in the routes (audio_rings = 2",
+    ),
+    ("audio_rings = 3", "audio_rings", "exceed the share of all rings (audio_ring_bytes = 962560"),
     ("rings = 5", "rings", "exceed their share (ring_bytes = 16171008 in boards/base.toml:"),
     ("inputs = 17", "inputs", "more than there are muxes"),
     ("input_buffer_bytes = 100000", "input_buffer_bytes", "loses datagrams"),
@@ -254,10 +262,10 @@ fn an_unknown_key_board_or_type_is_refused_with_what_there_is() {
 #[test]
 fn an_inherited_value_is_blamed_where_it_stands() {
     let boards = Boards::new("inherited");
-    fs::write(boards.0.join("parent.toml"), "inherit = \"base\"\n\n# too many\nrings = 30\n").unwrap();
+    fs::write(boards.0.join("parent.toml"), "inherit = \"base\"\n\n# too many\nrings = 29\n").unwrap();
     let broken = boards.judge("inherit = \"parent\"\nring_share_mb = 128\n").unwrap_err();
     assert_eq!(broken.len(), 1, "{broken:#?}");
-    assert!(broken[0].starts_with("boards/parent.toml:4: rings = 30: "), "{broken:#?}");
+    assert!(broken[0].starts_with("boards/parent.toml:4: rings = 29: "), "{broken:#?}");
     assert!(broken[0].contains("ring_share_mb = 128 in boards/broken.toml:2"), "{broken:#?}");
     // All that is wrong is said at once.
     let broken = boards.judge("inherit = \"base\"\nuid = 0\nseal = \"\"\npage_bytes = 3\n").unwrap_err();
@@ -265,6 +273,6 @@ fn an_inherited_value_is_blamed_where_it_stands() {
     let heir = boards.judge("inherit = \"parent\"\nring_share_mb = 512\n").unwrap();
     assert_eq!(
         (&heir["rings"].value, &heir["init"].value),
-        (&Value::Number(30), &Value::Text("systemd".into()))
+        (&Value::Number(29), &Value::Text("systemd".into()))
     );
 }
