@@ -7,7 +7,7 @@ use super::{Available, Channel, ChannelError, ComponentEntry, Entry, RecordError
 use crate::board;
 use crate::import::Authority;
 use crate::ts::event::Guide;
-use crate::ts::psi::{Kind, Programme};
+use crate::ts::psi::{Kind, Programme, Tracks};
 use crate::ts::service_info::{Name, ServiceKind, ServiceTriple};
 use crate::ts::time::StreamTime;
 use crate::tuner::arbiter::{Choice, Priority};
@@ -286,6 +286,7 @@ impl Entry {
     fn known(&self) -> Known {
         Known {
             service: self.service.service_id,
+            tracks: Tracks::All,
             programme: Programme::remembered(&self.pmt).map(Box::new),
             identity: Identity {
                 transport_stream_id: self.service.transport_stream_id,

@@ -8,7 +8,7 @@ use super::arbiter::{Choice, Priority};
 use super::{MuxId, Origin, Tuners};
 use crate::board;
 use crate::service::{Feed, Identity};
-use crate::ts::psi::Programme;
+use crate::ts::psi::{Programme, Tracks};
 
 /// Who waits for a tuner and does not ask again within this has left.
 const WANTED: Duration = Duration::from_secs(2);
@@ -37,6 +37,8 @@ impl Lease {
 pub struct Known {
     /// `service_id`.
     pub service: u16,
+    /// What is wanted of it.
+    pub tracks: Tracks,
     /// The programme as it was; `None` when it was not kept.
     pub programme: Option<Box<Programme>>,
     /// What the ring says of itself.
@@ -56,6 +58,8 @@ pub enum LeaseError {
     Silent,
     /// The mux is there and carries no such service.
     NoService(u16),
+    /// The service has nothing that is heard.
+    NoAudio(u16),
     /// A tuner could be had if who sits before the television allows it.
     Ask,
     /// No tuner can be had; the text says why.
@@ -74,6 +78,7 @@ impl fmt::Display for LeaseError {
             Self::Source(why) => write!(f, "the source cannot be opened: {why}"),
             Self::Silent => f.write_str("the source is silent"),
             Self::NoService(id) => write!(f, "service {id} does not show up in its mux"),
+            Self::NoAudio(id) => write!(f, "service {id} has no sound"),
             Self::Ask => f.write_str("the television would have to give up its tuner"),
             Self::NoTuner(why) | Self::Tuner(why) => f.write_str(why),
             Self::Shutdown => f.write_str("the box is going down"),
@@ -130,22 +135,25 @@ impl Tuners {
         if open.services.find(known.service).is_none() && (open.services.has_programmes() || late) {
             return Some(Err(LeaseError::NoService(known.service)));
         }
-        if let Some(feed) = open.running(known.service).cloned() {
+        if let Some(feed) = open.running(known.service, known.tracks).cloned() {
             // What is remembered is believed only once the mux is seen to send.
             return open.has_sent().then(|| {
-                open.weigh(known.service, wish);
+                open.weigh(&feed, wish);
                 Ok(Lease(feed))
             });
         }
         if !open.can_attach(known) {
             return late.then_some(Err(LeaseError::NoService(known.service)));
         }
-        let Some(feed) = self.free_ring() else {
-            return Some(Err(LeaseError::RingsFull(self.rings.len())));
+        if !open.has_tracks(known) {
+            return Some(Err(LeaseError::NoAudio(known.service)));
+        }
+        let Some(feed) = self.free_ring(known.tracks) else {
+            return Some(Err(LeaseError::RingsFull(self.pool(known.tracks).len())));
         };
         let open = self.muxes[i].open.as_mut()?;
         open.attach(feed.clone(), known, now);
-        open.weigh(known.service, wish);
+        open.weigh(&feed, wish);
         open.has_sent().then_some(Ok(Lease(feed)))
     }
 
@@ -207,15 +215,26 @@ impl Tuners {
         Ok(())
     }
 
+    /// The rings for these tracks.
+    fn pool(&self, tracks: Tracks) -> &[Feed] {
+        match tracks {
+            Tracks::All => &self.rings,
+            Tracks::Audio => &self.audio_rings,
+        }
+    }
+
     /// A ring that nobody uses; else one that is only warm; else the one that lingers longest.
-    fn free_ring(&mut self) -> Option<Feed> {
-        if let Some(feed) = self.rings.iter().find(|feed| feed.watchers() == 0) {
+    fn free_ring(&mut self, tracks: Tracks) -> Option<Feed> {
+        if let Some(feed) = self.pool(tracks).iter().find(|feed| feed.watchers() == 0) {
             return Some(feed.clone());
         }
         let muxes = || self.muxes.iter().enumerate();
-        let warm = |(i, m): (usize, &super::Mux)| Some((i, m.open.as_ref()?.warm()?));
+        let warm = |(i, m): (usize, &super::Mux)| {
+            let feed = m.open.as_ref().filter(|_| tracks == Tracks::All)?.warm()?;
+            Some((i, feed))
+        };
         let idle = |(i, m): (usize, &super::Mux)| {
-            m.open.as_ref().and_then(|o| o.idlest()).map(|(feed, since)| (i, feed, since))
+            m.open.as_ref().and_then(|o| o.idlest(Some(tracks))).map(|(feed, since)| (i, feed, since))
         };
         let lingering =
             || muxes().filter_map(idle).min_by_key(|(.., since)| *since).map(|(i, feed, _)| (i, feed));

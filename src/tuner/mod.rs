@@ -133,6 +133,8 @@ pub struct Tuners {
     /// When helpers were asked last whether they are stuck.
     polled: Duration,
     rings: Vec<Feed, { board::RINGS }>,
+    /// Those for what is heard alone.
+    audio_rings: Vec<Feed, { board::AUDIO_RINGS }>,
     staging: Box<[u8]>,
     /// Tasks that wait for a mux to show its services.
     waiting: Vec<Waker, { board::HEADS }>,
@@ -147,6 +149,10 @@ impl Tuners {
         let mut rings = Vec::new();
         while !rings.is_full() {
             let _room = rings.push(Feed::new(board::RING_BYTES)?);
+        }
+        let mut audio_rings = Vec::new();
+        while !audio_rings.is_full() {
+            let _room = audio_rings.push(Feed::new(board::AUDIO_RING_BYTES)?);
         }
         let (mut muxes, mut receivers) = (Vec::new(), Vec::new());
         let owner = Owner::named(board::TUNER_OWNER).unwrap_or(Owner::Ui);
@@ -168,6 +174,7 @@ impl Tuners {
             listening: [const { None }; board::INPUTS],
             polled: Duration::ZERO,
             rings,
+            audio_rings,
             staging: vec![0; READ_MAX].into(),
             waiting: Vec::new(),
             changed: Vec::new(),
@@ -205,7 +212,7 @@ impl Tuners {
     #[must_use]
     pub fn rings(&self) -> (usize, usize) {
         let watched = self.muxes.iter().filter_map(Mux::open).map(OpenMux::watched).sum();
-        (watched, self.rings.len())
+        (watched, self.rings.len() + self.audio_rings.len())
     }
 
     /// Something has to be drained at each tick.
@@ -311,7 +318,7 @@ impl Tuners {
 
     /// Bytes that all watched rings and all unwatched ones got: their heads. For rates.
     pub fn heads(&self) -> impl Iterator<Item = u64> {
-        self.rings.iter().map(|feed| feed.ring().borrow().head())
+        self.rings.iter().chain(&self.audio_rings).map(|feed| feed.ring().borrow().head())
     }
 
     fn open_line(&mut self, i: usize, now: Duration) -> Result<(), String> {
@@ -343,7 +350,7 @@ impl Tuners {
             open.services.is_complete() || open.age(now) >= Duration::from_millis(board::SCAN_TIMEOUT_MS);
         let done = done && (hurry || open.age(now) >= GUIDE_PATIENCE || open.has_guide(epg));
         let linger = Duration::from_millis(board::LINGER_MS);
-        if let Some((feed, since)) = open.idlest()
+        if let Some((feed, since)) = open.idlest(None)
             && now >= since + linger
         {
             open.detach(&feed);

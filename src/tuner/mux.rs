@@ -16,7 +16,7 @@ use crate::service::{Ended, Feed, Identity};
 use crate::source::dvb::ServiceTap;
 use crate::source::{SourceCounts, SourceError, SourceUrl};
 use crate::ts::Pid;
-use crate::ts::psi::{Kind, Programme};
+use crate::ts::psi::{Kind, Programme, Tracks};
 use crate::ts::service_info::{Name, ServiceKind, ServiceTriple};
 
 mod drain;
@@ -32,6 +32,8 @@ const READS: usize = 8;
 struct Outlet {
     feed: Feed,
     service: u16,
+    /// What it carries of the service.
+    tracks: Tracks,
     /// The programme by which it was attached: in force until the mux shows its own.
     remembered: Programme,
     /// What the channel table says of it: in force until the SDT does.
@@ -50,6 +52,16 @@ impl Outlet {
     /// What the mux shows it to be, and until it does, what it was.
     fn programme<'a>(&'a self, services: &'a Services) -> &'a Programme {
         shown(services, self.service).unwrap_or(&self.remembered)
+    }
+
+    /// It carries all of the service: its packets go into its ring as they come.
+    fn is_whole(&self) -> bool {
+        self.tracks == Tracks::All
+    }
+
+    /// The PIDs of what it carries.
+    fn pids(&self, services: &Services) -> usize {
+        elementary_pids(self.programme(services), self.tracks).count()
     }
 }
 
@@ -129,24 +141,31 @@ impl OpenMux {
         self.line.expect_break();
     }
 
-    /// The ring that already carries the service.
-    pub(super) fn running(&self, service: u16) -> Option<&Feed> {
-        self.outlets.iter().find(|o| o.service == service).map(|o| &o.feed)
+    /// The ring that already carries these tracks of the service.
+    pub(super) fn running(&self, service: u16, tracks: Tracks) -> Option<&Feed> {
+        self.outlets.iter().find(|o| o.service == service && o.tracks == tracks).map(|o| &o.feed)
+    }
+
+    /// The programme has such tracks, as far as it is known.
+    pub(super) fn has_tracks(&self, known: &Known) -> bool {
+        let programme = shown(&self.services, known.service).or(known.programme.as_deref());
+        known.tracks == Tracks::All
+            || programme.is_none_or(|p| p.components.iter().any(|c| known.tracks.has(c.codec)))
     }
 
     /// The service can be fed: its programme is shown, or remembered while none is.
     pub(super) fn can_attach(&self, known: &Known) -> bool {
-        let shown = self.services.find(known.service).is_some_and(|s| s.programme.is_some());
-        shown || known.programme.is_some()
+        shown(&self.services, known.service).is_some() || known.programme.is_some()
     }
 
     /// Feeds `feed` with the service from now on.
     pub(super) fn attach(&mut self, feed: Feed, known: &Known, now: Duration) {
-        let shown = self.services.find(known.service).and_then(|s| s.programme.as_ref());
+        let shown = shown(&self.services, known.service);
         let Some(programme) = shown.or(known.programme.as_deref()) else { return };
         let outlet = Outlet {
             feed,
             service: known.service,
+            tracks: known.tracks,
             remembered: programme.clone(),
             identity: known.identity.clone(),
             idle_since: None,
@@ -154,16 +173,17 @@ impl OpenMux {
             wish: Priority::SURVEY,
             tap: ServiceTap::default(),
         };
-        outlet.feed.ring().borrow_mut().assign(programme, &self.identity(&outlet), now);
-        let pids = elementary_pids(programme).count();
+        let identity = self.identity(&outlet);
+        outlet.feed.ring().borrow_mut().assign_only(known.tracks, programme, &identity, now);
+        let pids = elementary_pids(programme, known.tracks).count();
         self.make_room(pids);
         let _room = self.outlets.push(outlet);
         self.route();
     }
 
-    /// Somebody watches the service, who weighs so much.
-    pub(super) fn weigh(&mut self, service: u16, wish: Priority) {
-        if let Some(outlet) = self.outlets.iter_mut().find(|o| o.service == service) {
+    /// Somebody watches what `feed` carries, who weighs so much.
+    pub(super) fn weigh(&mut self, feed: &Feed, wish: Priority) {
+        if let Some(outlet) = self.outlets.iter_mut().find(|o| o.feed.is(feed)) {
             let idle = outlet.warm || outlet.idle_since.is_some();
             outlet.wish = if idle { wish } else { outlet.wish.max(wish) };
         }
@@ -177,10 +197,8 @@ impl OpenMux {
     /// Feeds `feed` with a service that nobody asked for, the nearest in the mux to one that is watched.
     pub(super) fn warm_up(&mut self, feed: Feed, now: Duration) {
         let Some(service) = self.nearest_cold().map(|i| self.services.all[i].id) else { return };
-        let pids = shown(&self.services, service).map_or(0, |p| elementary_pids(p).count());
-        let used: usize =
-            self.outlets.iter().map(|o| elementary_pids(o.programme(&self.services)).count()).sum();
-        if self.line.filters().is_some_and(|input| !input.has_room(used + pids)) {
+        let pids = shown(&self.services, service).map_or(0, |p| elementary_pids(p, Tracks::All).count());
+        if !self.has_room(pids) {
             return; // the filters are for who watches
         }
         // All there is where the SDT says nothing of it.
@@ -191,7 +209,7 @@ impl OpenMux {
             provider: Name::default(),
             kind: ServiceKind::Television,
         };
-        self.attach(feed, &Known { service, programme: None, identity }, now);
+        self.attach(feed, &Known { service, tracks: Tracks::All, programme: None, identity }, now);
         if let Some(outlet) = self.outlets.last_mut() {
             (outlet.warm, outlet.idle_since) = (true, Some(now));
         }
@@ -210,7 +228,7 @@ impl OpenMux {
             let components = self.services.all[*i].programme.iter().flat_map(|p| &p.components);
             components.into_iter().any(|c| c.codec.kind() != Kind::Text)
         };
-        let cold = |i: &usize| self.running(self.services.all[*i].id).is_none();
+        let cold = |i: &usize| self.running(self.services.all[*i].id, Tracks::All).is_none();
         let all = (0..self.services.all.len()).filter(cold).filter(playable);
         all.filter_map(|i| Some((watched().map(|w| w.abs_diff(i)).min()?, i))).min().map(|(_, i)| i)
     }
@@ -247,9 +265,10 @@ impl OpenMux {
         self.outlets.len()
     }
 
-    /// The ring without viewers for longest, and since when.
-    pub(super) fn idlest(&self) -> Option<(Feed, Duration)> {
-        let unwatched = self.outlets.iter().filter(|o| !o.warm && watchers(&o.feed) == 0);
+    /// The ring without viewers for longest, and since when; of these tracks, where some are named.
+    pub(super) fn idlest(&self, tracks: Option<Tracks>) -> Option<(Feed, Duration)> {
+        let of = |o: &&Outlet| tracks.is_none_or(|tracks| o.tracks == tracks);
+        let unwatched = self.outlets.iter().filter(of).filter(|o| !o.warm && watchers(&o.feed) == 0);
         let (feed, since) =
             unwatched.filter_map(|o| Some((&o.feed, o.idle_since?))).min_by_key(|(_, since)| *since)?;
         Some((feed.clone(), since))
@@ -320,23 +339,23 @@ impl OpenMux {
     /// Some packet of the service was scrambled, as far as it is watched.
     #[must_use]
     pub fn is_scrambled(&self, service: u16) -> Option<bool> {
-        self.running(service)?.ring().borrow().is_scrambled()
+        let heard = || self.running(service, Tracks::Audio);
+        self.running(service, Tracks::All).or_else(heard)?.ring().borrow().is_scrambled()
     }
 
     /// Has the packets of each outlet's programme go to its ring.
     fn route(&mut self) {
         for ring in 0..self.outlets.capacity() {
-            let programme = self.outlets.get(ring).map(|o| o.programme(&self.services));
-            self.filters.route(ring, programme.into_iter().flat_map(elementary_pids));
+            let outlet = self.outlets.get(ring).map(|o| (o.programme(&self.services), o.tracks));
+            self.filters.route(ring, outlet.into_iter().flat_map(|(p, tracks)| elementary_pids(p, tracks)));
         }
+        let fits = self.has_room(0);
         let Some(input) = self.line.filters() else { return };
         self.filters.forget_unwanted();
         let services = &self.services;
-        let pids = self.outlets.iter().map(|o| elementary_pids(o.programme(services)).count()).sum();
-        let fits = input.has_room(pids);
         let follow = |o: &mut Outlet| {
-            let Outlet { tap, remembered, service, .. } = o;
-            input.follow(tap, elementary_pids(shown(services, *service).unwrap_or(remembered)))
+            let Outlet { tap, remembered, service, tracks, .. } = o;
+            input.follow(tap, elementary_pids(shown(services, *service).unwrap_or(remembered), *tracks))
         };
         if !fits || !self.outlets.iter_mut().all(follow) {
             self.tap_whole();
@@ -345,15 +364,17 @@ impl OpenMux {
 
     /// Lets go of warm rings where who watches needs their filters: `pids` more.
     fn make_room(&mut self, pids: usize) {
-        let used =
-            |of: &Self| of.outlets.iter().map(|o| elementary_pids(o.programme(&of.services)).count()).sum();
-        while self.line.filters().is_some() {
-            let used: usize = used(self);
-            let fits = self.line.filters().is_some_and(|input| input.has_room(used + pids));
+        while !self.has_room(pids) {
             let warm = self.outlets.iter().rposition(|o| o.warm && watchers(&o.feed) == 0);
-            let Some(warm) = warm.filter(|_| !fits) else { return };
+            let Some(warm) = warm else { return };
             self.outlets.remove(warm);
         }
+    }
+
+    /// Beside the rings that are fed, `pids` more can be filtered; where the processor filters, any number.
+    fn has_room(&mut self, pids: usize) -> bool {
+        let used: usize = self.outlets.iter().map(|o| o.pids(&self.services)).sum();
+        self.line.filters().is_none_or(|input| input.has_room(used + pids))
     }
 
     /// There are too few filters: all of the mux is read, and filtered here.
@@ -392,11 +413,12 @@ impl OpenMux {
     }
 }
 
-/// The PIDs of a programme's packets, each once.
-fn elementary_pids(programme: &Programme) -> impl Iterator<Item = Pid> + Clone {
+/// The PIDs of these tracks of a programme, each once, and of its clock.
+fn elementary_pids(programme: &Programme, tracks: Tracks) -> impl Iterator<Item = Pid> + Clone {
     let pcr = programme.pcr_pid;
-    let apart = pcr != Pid::NULL && !programme.components.iter().any(|c| c.pid == pcr);
-    programme.components.iter().map(|c| c.pid).chain(apart.then_some(pcr))
+    let wanted = programme.components.iter().filter(move |c| tracks.has(c.codec)).map(|c| c.pid);
+    let apart = pcr != Pid::NULL && !wanted.clone().any(|pid| pid == pcr);
+    wanted.chain(apart.then_some(pcr))
 }
 
 /// Who watches, beside the pool and the outlet itself.

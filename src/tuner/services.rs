@@ -48,7 +48,7 @@ pub struct Service {
     events: [Told; 2],
     /// Of the PMT section taken last.
     fingerprint: u32,
-    /// The PMT changed since this was last asked.
+    /// The PMT changed since changes were last followed.
     changed: bool,
 }
 
@@ -342,10 +342,14 @@ impl Services {
         self.all.iter().find(|s| s.id == id)
     }
 
-    /// Whether the programme of `id` changed since this was last asked.
-    pub(super) fn take_changed(&mut self, id: u16) -> bool {
-        let service = self.all.iter_mut().find(|s| s.id == id);
-        service.is_some_and(|s| std::mem::take(&mut s.changed))
+    /// Whether the programme of `id` changed since changes were last followed.
+    pub(super) fn has_changed(&self, id: u16) -> bool {
+        self.find(id).is_some_and(|s| s.changed)
+    }
+
+    /// All rings follow what changed.
+    pub(super) fn follow_changes(&mut self) {
+        self.all.iter_mut().for_each(|s| s.changed = false);
     }
 }
 

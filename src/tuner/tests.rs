@@ -4,7 +4,7 @@ use std::task::{Context, Poll, Waker};
 use super::sample::{DEMO, TICK};
 use super::*;
 use crate::ts::PACKET;
-use crate::ts::psi::Programme;
+use crate::ts::psi::{Programme, Tracks};
 use crate::ts::service_info::{Name, ServiceKind};
 
 mod air;
@@ -71,7 +71,7 @@ pub(super) fn known(service: u16, programme: Option<&Programme>) -> Known {
         provider: Name::default(),
         kind: ServiceKind::Television,
     };
-    Known { service, programme: programme.cloned().map(Box::new), identity }
+    Known { service, tracks: Tracks::All, programme: programme.cloned().map(Box::new), identity }
 }
 
 #[test]
@@ -189,4 +189,18 @@ fn a_service_that_is_not_there_is_said_not_to_be() {
     assert_eq!(lease.err(), Some(LeaseError::NoService(4711)));
     stage.tuners.shut_down();
     assert!(matches!(stage.poll(&known(1001, None)), Poll::Ready(Err(LeaseError::Shutdown))));
+}
+
+#[test]
+fn who_listens_takes_no_ring_of_who_watches() {
+    let mut stage = Stage::new();
+    let _watched: std::vec::Vec<Feed> = (1001..1005).map(|s| stage.lease(&known(s, None))).collect();
+    let listen = |service| Known { tracks: Tracks::Audio, ..known(service, None) };
+    let heard: std::vec::Vec<Feed> =
+        [1001, 1002].into_iter().map(|service| stage.lease(&listen(service))).collect();
+    let full = stage.poll(&listen(1004));
+    assert_eq!(full.map(|lease| lease.err()), Poll::Ready(Some(LeaseError::RingsFull(board::AUDIO_RINGS))));
+    drop(heard);
+    stage.run(TICK);
+    let _next = stage.lease(&listen(1004));
 }

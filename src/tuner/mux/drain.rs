@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use heapless::Vec;
 
-use super::{OpenMux, Outlet, PAT_EVERY, Progress, READS, watchers};
+use super::{OpenMux, Outlet, PAT_EVERY, Progress, READS, shown, watchers};
 use crate::guide::Epg;
 use crate::service::{Feed, READ_MAX};
 use crate::source::dvb::Read;
@@ -88,7 +88,7 @@ impl OpenMux {
             if broken {
                 ring.expect_break();
             }
-            if in_place || filtered && !ring.expects_break() {
+            if in_place || filtered && outlet.is_whole() && !ring.expects_break() {
                 ring.begin_in_place(now, tick);
             } else {
                 ring.begin(now);
@@ -105,11 +105,8 @@ impl OpenMux {
         let Self { line, services, outlets, .. } = self;
         let Some(input) = line.filters() else { return Ok(0) };
         input.read_sections(|pid, bytes| {
-            let Some(section) = Section::new(bytes) else { return };
-            if let Some(of) = sort(services, pid, section, news) {
-                for outlet in outlets.iter().filter(|o| of.includes(o)) {
-                    outlet.feed.ring().borrow_mut().write_section(pid, section);
-                }
+            if let Some(section) = Section::new(bytes) {
+                take(services, outlets, (pid, section), news);
             }
         })
     }
@@ -120,11 +117,13 @@ impl OpenMux {
         let Some(input) = line.filters() else { return Ok(0) };
         let mut bytes = 0;
         for (place, outlet) in outlets.iter_mut().enumerate() {
+            let whole = outlet.is_whole();
             let Outlet { feed, tap, .. } = outlet;
             let mut ring = feed.ring().borrow_mut();
             for _ in 0..READS {
-                // A break is announced between packets; else they stay where they were read to.
-                let in_place = !ring.expects_break();
+                // A break is announced between packets, and a clock alone is made of one; else they stay where they
+                // were read to.
+                let in_place = whole && !ring.expects_break();
                 let read = input.read_tap(tap, if in_place { ring.room() } else { &mut *staging })?;
                 let Read::Bytes(read) = read else {
                     ring.expect_break();
@@ -149,10 +148,11 @@ impl OpenMux {
     }
 
     /// The ring of a mux of one service: it is read into without a copy. Not where a break is to be announced, which
-    /// goes between the packets.
+    /// goes between the packets, and not where parts of the service are left out.
     fn only_outlet(&self) -> Option<Feed> {
         let [outlet] = &self.outlets[..] else { return None };
-        let whole = self.services.all.len() == 1 && !outlet.feed.ring().borrow().expects_break();
+        let whole =
+            self.services.all.len() == 1 && outlet.is_whole() && !outlet.feed.ring().borrow().expects_break();
         whole.then(|| outlet.feed.clone())
     }
 
@@ -194,13 +194,7 @@ impl OpenMux {
         let read = self.line.read(now, staging)?;
         let Self { filters, services, outlets, .. } = self;
         for slot in staging[..read].as_chunks::<PACKET>().0 {
-            let routed = filters.push(slot, |pid, section| {
-                if let Some(of) = sort(services, pid, section, news) {
-                    for outlet in outlets.iter().filter(|o| of.includes(o)) {
-                        outlet.feed.ring().borrow_mut().write_section(pid, section);
-                    }
-                }
-            });
+            let routed = filters.push(slot, |pid, section| take(services, outlets, (pid, section), news));
             let Some((packet, mut mask)) = routed else { continue };
             while mask != 0 {
                 let ring = mask.trailing_zeros() as usize;
@@ -226,14 +220,15 @@ impl OpenMux {
             let mut rerouted = false;
             for i in 0..self.outlets.len() {
                 let service = self.outlets[i].service;
-                let changed = self.services.take_changed(service) || news.names;
+                let changed = self.services.has_changed(service) || news.names;
                 let identity = self.identity(&self.outlets[i]);
-                let programme = self.services.find(service).and_then(|s| s.programme.as_ref());
+                let programme = shown(&self.services, service);
                 if let Some(programme) = programme.filter(|_| changed) {
                     self.outlets[i].feed.ring().borrow_mut().update(programme, &identity, now);
                     rerouted = true;
                 }
             }
+            self.services.follow_changes();
             if rerouted {
                 self.route();
             }
@@ -267,6 +262,20 @@ impl PassTo {
         match self {
             Self::Service(id) => outlet.service == id,
             Self::All => true,
+        }
+    }
+}
+
+/// Takes what a section says, and passes it on to the rings that want it as it is.
+fn take(
+    services: &mut Services,
+    outlets: &[Outlet],
+    (pid, section): (Pid, Section<'_>),
+    news: &mut News<'_>,
+) {
+    if let Some(of) = sort(services, pid, section, news) {
+        for outlet in outlets.iter().filter(|o| of.includes(o)) {
+            outlet.feed.ring().borrow_mut().write_section(pid, section);
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use super::super::arbiter::Choice;
 use super::super::sample::{Air, AirStage, TICK, at};
-use super::super::{LeaseError, MuxId, Probe};
+use super::super::{Known, LeaseError, MuxId, Probe};
 use super::known;
 use crate::board;
 use crate::frontend::{Command, Failure, Report, Stage as Step};
 use crate::service::Ended;
 use crate::ts::Packet;
+use crate::ts::psi::{Kind, Tracks};
 use crate::ts::section::with_body;
 use crate::tuner::arbiter::{Owner, Priority};
 use nix::errno::Errno;
@@ -209,6 +210,37 @@ fn a_device_that_is_gone_ends_its_own_streams_and_is_tried_again() {
         stage.try_lease(muxes[0], &known(1001, None), Priority::VIEWER).is_ok(),
         "it was plugged in again"
     );
+}
+
+#[test]
+fn who_listens_has_a_tap_for_the_sound_and_of_the_picture_its_clock() {
+    let mut stage = AirStage::new(1, Owner::Box);
+    let mux = stage.mux(474);
+    let listens = Known { tracks: Tracks::Audio, ..known(1001, None) };
+    let heard = stage.try_lease(mux, &listens, Priority::VIEWER).unwrap();
+    let watched = stage.lease(mux, 1001);
+    assert!(!heard.is(&watched));
+    stage.run(3 * SECOND);
+    assert_eq!(stage.air[0].tuned(), [474], "one tuning for both");
+    let open = stage.tuners.mux(mux).unwrap().open().unwrap();
+    let programme = open.services.find(1001).unwrap().programme.clone().unwrap();
+    let clock = programme.pcr_pid;
+    let sound = programme.components.iter().find(|c| c.codec.kind() == Kind::Audio).unwrap().pid;
+    assert_eq!(open.counts().1.continuity_errors, 0);
+    let ring = heard.ring().borrow();
+    let window = ring.window(0, usize::MAX).unwrap();
+    let packets = || window.as_chunks().0.iter().map(|slot| Packet::new(slot).unwrap());
+    let count = |wanted: &dyn Fn(&Packet<'_>) -> bool| packets().filter(wanted).count();
+    assert!(count(&|p| p.pid() == sound) > 100 && count(&|p| p.pid() == clock && p.pcr().is_some()) > 20);
+    let own = |p: &Packet<'_>| p.pid().value() < 0x20 || p.pid().value() >= 0x1000;
+    assert_eq!(count(&|p| !own(p) && p.pid() != sound && (p.pid() != clock || p.has_payload())), 0);
+    assert!(ring.start(stage.now).is_some() && ring.head() < watched.ring().borrow().head());
+    drop(ring);
+    // The tap goes with who listens.
+    let taps = stage.air[0].taps().len();
+    drop(heard);
+    stage.run(LINGER + 2 * SECOND);
+    assert_eq!(stage.air[0].taps().len(), taps - 1);
 }
 
 #[test]

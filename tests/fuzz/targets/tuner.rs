@@ -12,6 +12,7 @@ use stbcast::guide::{Capacity, Epg};
 use stbcast::service::Feed;
 use stbcast::source::{Now, SourceUrl};
 use stbcast::text::Unmarked;
+use stbcast::ts::psi::Tracks;
 use stbcast::ts::service_info::{Name, ServiceKind};
 use stbcast::ts::{PACKET, Packet, Pid};
 use stbcast::tuner::arbiter::Priority;
@@ -56,7 +57,7 @@ fn run(mut input: Input<'_>, socket: &UdpSocket, url: &SourceUrl) {
                 while tuners.take_changed().is_some() {}
             }
             1 => {
-                let known = known(u16::from(input.byte() & 3));
+                let known = known(input.byte());
                 let mut cx = Context::from_waker(Waker::noop());
                 if let Poll::Ready(Ok(lease)) = tuners.poll_lease(&mut cx, id, &known, Priority::VIEWER, boot)
                 {
@@ -85,7 +86,8 @@ fn run(mut input: Input<'_>, socket: &UdpSocket, url: &SourceUrl) {
     tuners.shut_down();
 }
 
-fn known(service: u16) -> Known {
+fn known(which: u8) -> Known {
+    let (service, tracks) = (u16::from(which & 3), if which & 4 == 0 { Tracks::All } else { Tracks::Audio });
     let identity = Identity {
         transport_stream_id: 1,
         original_network_id: 1,
@@ -93,7 +95,7 @@ fn known(service: u16) -> Known {
         provider: Name::default(),
         kind: ServiceKind::Television,
     };
-    Known { service, programme: None, identity }
+    Known { service, tracks, programme: None, identity }
 }
 
 /// A packet with a sound PAT, PMT or SDT, whose counter is right now and then.
