@@ -79,6 +79,9 @@ fn new_programme(others: &[Service]) {
     let mux = |service: &Service| segment(&[std::slice::from_ref(service), others].concat(), 0);
     let (live, stb) = on_air(&mux(&before), 1 + others.len());
     let mut viewer = Viewer::open(&stb.channel(number_of(&stb, 1)));
+    // A second ring would have the mux of one read in another way.
+    let listens = (!others.is_empty()).then(|| format!("{}&tracks=audio", stb.channel(number_of(&stb, 1))));
+    let mut listens = listens.map(|link| Viewer::open(&link));
     go_on(&mut viewer);
     assert_eq!(judge(viewer.bytes()).pmt.expect("there is a PMT").streams, before.streams());
     live.play(&segment(&[std::slice::from_ref(&after), others].concat(), 1));
@@ -87,6 +90,12 @@ fn new_programme(others: &[Service]) {
     // The sound is the same stream as before, without a break; the picture is whole from its first packet on.
     is_exact(&viewer, &live, &[after.audio_pid]);
     is_exact(&viewer, &live, &[after.video_pid]);
+    if let Some(listens) = &mut listens {
+        listens.watch_until("the new clock", |packet| pid(packet) == after.video_pid);
+        is_exact(listens, &live, &[after.audio_pid]);
+        let pmt = judge(listens.bytes()).pmt.expect("there is a PMT");
+        assert_eq!((pmt.streams, pmt.pcr_pid), (after.streams()[1..].to_vec(), after.video_pid));
+    }
     let report = judge(viewer.bytes());
     let pmt = report.pmt.expect("there is a PMT");
     assert_eq!((pmt.streams, pmt.pcr_pid), (after.streams(), after.video_pid));

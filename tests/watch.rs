@@ -252,6 +252,68 @@ fn a_stream_has_no_ranges_and_head_takes_nothing() {
 }
 
 #[test]
+fn who_listens_gets_the_sound_alone_and_its_clock() {
+    // One service of several, which are filtered, and one that has its mux to itself.
+    for services in [&services()[..], &services()[..1]] {
+        let mux = MuxBuilder::new(services, 3).build();
+        let stb = Stb::playing(&mux, "?speed=2");
+        stb.wait_channels(services.len());
+        let link = stb.channel(1);
+        let wrong = ["video", "", "audio&tracks=audio"].map(|t| get(&format!("{link}&tracks={t}")).status);
+        assert_eq!(wrong, [400; 3]);
+        let mut viewers = [Viewer::open(&link), Viewer::open(&format!("{link}&tracks=audio"))];
+        for viewer in &mut viewers {
+            let all = viewer.watch_all();
+            viewer.client.unread = all;
+        }
+        let [watches, listens] = &viewers;
+        is_exact(watches, &mux, &services[0], GAP_MS);
+        let report = judge(listens.bytes());
+        is_sound(&report, GAP_MS);
+        let (video, audio) = (services[0].streams()[0].1, services[0].streams()[1]);
+        let pmt = report.pmt.as_ref().expect("there is a PMT");
+        assert_eq!(
+            (&pmt.streams.iter().map(|s| (s.0, s.1)).collect::<Vec<_>>(), pmt.pcr_pid),
+            (&vec![audio], video)
+        );
+        let got = elementary(listens.bytes(), &[audio.1]);
+        let sent = elementary(&mux, &[audio.1]);
+        let start = contiguous_run(&sent, &got).expect("no packet of the sound is missing");
+        assert!(
+            start + got.len() == sent.len() && got.len() > sent.len() / 2,
+            "{} of {}",
+            got.len(),
+            sent.len()
+        );
+        let clocks = elementary(listens.bytes(), &[video]);
+        let pcrs: Vec<u64> = clocks.iter().filter_map(pcr).collect();
+        assert_eq!((pcrs.len(), report.pids[&video].payload_packets), (clocks.len(), 0));
+        let steps = || pcrs.windows(2).map(|pair| (pair[1] - pair[0]) / 27_000);
+        assert!(
+            pcrs.len() > 15 && steps().all(|ms| (40..=100).contains(&ms)),
+            "{:?}",
+            steps().collect::<Vec<_>>()
+        );
+        assert!(listens.bytes().len() * 2 < watches.bytes().len(), "{} bytes", listens.bytes().len());
+    }
+}
+
+#[test]
+fn listening_shares_the_mux_and_radio_its_ring() {
+    let stb = demo_box("?loop&speed=8");
+    let rings = || number(&stb.status()[1], "rings_watched");
+    let _watches = Viewer::open(&stb.channel(1));
+    let listen = |channel| Viewer::open(&format!("{}&tracks=audio", stb.channel(channel)));
+    let mut listens = [listen(1), listen(2), listen(1)];
+    for viewer in &mut listens {
+        viewer.watch(188);
+    }
+    assert_eq!(rings(), 3, "one with pictures, two without");
+    let _radio = [Viewer::open(&stb.channel(3)), listen(3)];
+    assert_eq!(rings(), 4);
+}
+
+#[test]
 fn the_playlist_names_every_channel_and_its_links_play() {
     let stb = demo_box("?loop");
     let reply = get(&stb.link("playlist", &["--connections", "0"]));

@@ -1,4 +1,4 @@
-//! `GET /live/<number>.ts[?name=…][&v=…]`: a channel's stream, from a place where a decoder can start, until the viewer
+//! `GET /live/<number>.ts[?name=…][&v=…][&tracks=audio]`: a channel's stream, or its sound alone, from a place where a decoder can start, until the viewer
 //! hangs up, or comes again under the same `v`.
 
 use std::io;
@@ -14,6 +14,7 @@ use crate::access::{Caller, LinkUse, Refusal, VIEWER_ID_MAX, ViewerId};
 use crate::channel::{Channel, ChannelError, Wanted};
 use crate::http::{Exchange, Method, Request, Status};
 use crate::sys::clock;
+use crate::ts::psi::Tracks;
 use crate::ts::service_info::Name;
 use crate::tuner::arbiter::Choice;
 use crate::tuner::{Lease, LeaseError};
@@ -133,7 +134,7 @@ pub(super) fn viewer_id(request: &Request<'_>) -> Option<ViewerId> {
     ViewerId::new(&request.parameter::<VIEWER_ID_MAX>("v")?)
 }
 
-/// The channel a request carries: its number, and the name where it has one.
+/// The channel a request carries: its number, the name where it has one, and what is wanted of it.
 pub(super) fn wanted(request: &Request<'_>, number: &str) -> Result<Wanted, Refusal> {
     let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
     let number = number.parse().ok().filter(|_| digits).ok_or(Refusal::Channel(ChannelError::Unknown(0)))?;
@@ -141,7 +142,12 @@ pub(super) fn wanted(request: &Request<'_>, number: &str) -> Result<Wanted, Refu
         // A name that does not decode or is too long is nobody's, so it differs from every channel's.
         request.parameter::<256>("name").map_or_else(|| Name::new("?"), |text| Name::new(&text))
     });
-    Ok(Wanted { number, name })
+    let tracks = match request.parameter::<8>("tracks").as_deref() {
+        None if !request.has_parameter("tracks") => Tracks::All,
+        Some("audio") => Tracks::Audio,
+        _ => return Err(Refusal::BadRequest("tracks can be 'audio'")),
+    };
+    Ok(Wanted { number, name, tracks })
 }
 
 /// A name that is another channel's is answered with both, so that the terminal can mend its list.

@@ -23,6 +23,9 @@ pub(super) fn refusal(why: &Refusal) -> (Status, String) {
         Refusal::Channel(ChannelError::NoSource(n)) => {
             (Status::ServiceUnavailable, format!("the source of channel {n} is not configured any more"))
         }
+        Refusal::Channel(ChannelError::NoAudio(n)) => {
+            (Status::Conflict, format!("channel {n} has nothing to listen to"))
+        }
         Refusal::Channel(ChannelError::Renamed(renamed)) => {
             let asked = renamed.wanted.name.clone().unwrap_or_default();
             let (number, name) = (renamed.wanted.number, &renamed.name);

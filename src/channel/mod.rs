@@ -13,7 +13,7 @@ use smol::future::poll_fn;
 use crate::board;
 use crate::sys::clock;
 use crate::ts::event::Guide;
-use crate::ts::psi::{Codec, Language, SECTION_KEPT};
+use crate::ts::psi::{Codec, Language, SECTION_KEPT, Tracks};
 use crate::ts::service_info::{Name, ServiceKind, ServiceTriple};
 use crate::tuner::arbiter::{Choice, Priority};
 use crate::tuner::{Known, Lease, LeaseError, MuxId, Stages, Tuners};
@@ -117,6 +117,8 @@ pub struct Wanted {
     pub number: u16,
     /// The name, where it was sent along.
     pub name: Option<Name>,
+    /// What is wanted of it.
+    pub tracks: Tracks,
 }
 
 /// A channel that may be watched by who asked. Made by `access`, after it checked the right.
@@ -137,6 +139,8 @@ pub enum ChannelError {
     Renamed(Box<Renamed>),
     /// Its source is not configured any more.
     NoSource(u16),
+    /// It has nothing that is heard, and that alone was asked for.
+    NoAudio(u16),
 }
 
 /// A number and a name that do not belong together.

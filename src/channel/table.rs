@@ -114,7 +114,8 @@ impl ChannelTable {
             return Err(ChannelError::Renamed(renamed.into()));
         }
         let mux = self.mux_of(entry).ok_or(ChannelError::NoSource(wanted.number))?;
-        Ok(Channel { mux, known: entry.known(), scrambled: entry.scrambled })
+        let tracks = entry.tracks(wanted.tracks).ok_or(ChannelError::NoAudio(wanted.number))?;
+        Ok(Channel { mux, known: entry.known(tracks), scrambled: entry.scrambled })
     }
 
     /// The entry of `number`.
@@ -282,11 +283,24 @@ impl Entry {
         }
     }
 
+    /// What a wish for `tracks` comes to: who wants to hear radio shares its ring with the others. `None` where there
+    /// is nothing to hear.
+    fn tracks(&self, tracks: Tracks) -> Option<Tracks> {
+        let has = |kind| self.components.iter().any(|c| c.codec.kind() == kind);
+        match tracks {
+            Tracks::Audio if self.components.is_empty() || has(Kind::Audio) && has(Kind::Video) => {
+                Some(tracks)
+            }
+            Tracks::Audio if !has(Kind::Audio) => None,
+            _ => Some(Tracks::All),
+        }
+    }
+
     /// What the tuner is told of the service.
-    fn known(&self) -> Known {
+    pub(super) fn known(&self, tracks: Tracks) -> Known {
         Known {
             service: self.service.service_id,
-            tracks: Tracks::All,
+            tracks,
             programme: Programme::remembered(&self.pmt).map(Box::new),
             identity: Identity {
                 transport_stream_id: self.service.transport_stream_id,

@@ -20,8 +20,10 @@ pub fn starts_clean(bytes: &[u8]) -> Result<(), String> {
         .iter()
         .position(|p| streams.contains(&pid(p)) && p[3] & 0x10 != 0)
         .ok_or("there is no elementary packet")?;
-    if let Some(stray) =
-        packets[..first].iter().map(pid).find(|&p| p > 0x1f && p != pmt_pid && !streams.contains(&p))
+    if let Some(stray) = packets[..first]
+        .iter()
+        .map(pid)
+        .find(|&p| p > 0x1f && ![pmt_pid, pmt.pcr_pid].contains(&p) && !streams.contains(&p))
     {
         return Err(format!("PID {stray:#06x} is in no table"));
     }
