@@ -79,6 +79,9 @@ pub struct Entry {
     /// The number that its network gives it, as its mux showed it last.
     #[serde(skip)]
     lcn: Option<u16>,
+    /// Bits a second when it was received last, since the box was started.
+    #[serde(skip)]
+    pub rate: Option<u32>,
     /// What is on.
     #[serde(skip)]
     pub guide: Guide,

@@ -120,6 +120,7 @@ mod tests {
             misses: 0,
             is_new: false,
             lcn: None,
+            rate: None,
             guide: crate::ts::event::Guide::default(),
         }
     }

@@ -31,6 +31,8 @@ pub struct ChannelTable {
     pub(super) configured: Vec<Configured>,
     /// Something changed that flash does not know.
     pub(super) dirty: bool,
+    /// A channel's rate became known.
+    measured: bool,
     /// It was said that the table is full.
     full: bool,
 }
@@ -50,7 +52,8 @@ impl ChannelTable {
         let (sources, entries) = record::read(record)?;
         let authority = Authority::Import; // until `claim` says otherwise
         let (claims, configured) = (Vec::new(), Vec::new());
-        let mut table = Self { entries, authority, claims, sources, configured, dirty: false, full: false };
+        let (dirty, measured, full) = (false, false, false);
+        let mut table = Self { entries, authority, claims, sources, configured, dirty, measured, full };
         for (id, mux) in tuners.muxes() {
             let source = table.source_of(mux, tuners);
             table.configured.push(Configured { id, source, numbered: false });
@@ -66,6 +69,11 @@ impl ChannelTable {
     /// The table for flash, if it changed since this was last asked.
     pub fn take_record(&mut self) -> Option<Vec<u8>> {
         std::mem::take(&mut self.dirty).then(|| record::write(&self.sources, &self.entries))
+    }
+
+    /// Whether a channel's rate became known since this was last asked; flash has none, but lists show it.
+    pub fn take_measured(&mut self) -> bool {
+        std::mem::take(&mut self.measured)
     }
 
     /// Entry `index`, in the order of numbers.
@@ -178,7 +186,11 @@ impl ChannelTable {
 
     fn update(&mut self, at: usize, service: &Service, programme: &Programme, open: &OpenMux) {
         let entry = &mut self.entries[at];
-        open.services.tell(service, &mut entry.guide); // which is not for flash
+        // What is not for flash.
+        open.services.tell(service, &mut entry.guide);
+        let rate = open.rate(service.id).or(entry.rate);
+        self.measured |= rate.is_some() && entry.rate.is_none();
+        entry.rate = rate;
         let mut new = entry.clone();
         fill(&mut new, service, programme, open);
         if let Some(claimed) = self.claim_on(new.source, service.id) {
@@ -279,6 +291,7 @@ impl Entry {
             misses: 0,
             is_new: true,
             lcn: None,
+            rate: None,
             guide: Guide::default(),
         }
     }

@@ -1,13 +1,18 @@
 //! Who gets which number, whatever lists and muxes say in whatever order.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::{ChannelTable, Claim, Entry};
 use crate::import::Authority::{self, Import, Scan, Vendor};
+use crate::source::Now;
+use crate::ts::psi::Tracks;
 use crate::ts::service_info::{Name, ServiceKind};
 use crate::tuner::Tuners;
+use crate::tuner::arbiter::Priority;
 
 /// Sources that are configured, and one more that only lists name.
 const SOURCES: u16 = 4;
@@ -256,4 +261,52 @@ fn a_source_on_another_interface_is_the_one_it_was() {
     }
     // Where both are configured, they are two.
     assert_eq!(load(&record, &urls).configured.iter().map(|c| c.source).collect::<Vec<_>>(), [0, 1, 2]);
+}
+
+#[test]
+fn a_channel_s_rate_is_what_its_ring_got_lately_and_wears_no_flash() {
+    let demo = concat!("file:", env!("CARGO_MANIFEST_DIR"), "/tests/data/demo.ts?loop");
+    let mut tuners = Tuners::new([demo.parse().unwrap()]).unwrap();
+    let mut table = ChannelTable::load(&[], &tuners).unwrap();
+    let (mut epg, tick) = (crate::guide::sample(), Duration::from_millis(20));
+    let mut run = |tuners: &mut Tuners, table: &mut ChannelTable, seconds: std::ops::Range<u64>| {
+        for n in seconds {
+            for turn in 0..50 {
+                let boot = Duration::from_secs(100 + n) + tick * turn;
+                tuners.tick(Now { boot, utc: Duration::ZERO }, tick, &mut epg);
+                while let Some(id) = tuners.take_changed() {
+                    table.correct(id, tuners, boot);
+                }
+            }
+            tuners.open_ids().for_each(|id| table.correct(id, tuners, Duration::from_secs(101 + n)));
+        }
+    };
+    tuners.survey(Duration::from_secs(100));
+    run(&mut tuners, &mut table, 0..8);
+    assert!(table.len() == 4 && table.entries.iter().all(|entry| entry.rate.is_none()), "nobody watches");
+    let known = table.entries[0].known(Tracks::All);
+    let mux = tuners.muxes().map(|(id, _)| id).next().unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut lease = |tuners: &mut Tuners, now| {
+        tuners.poll_lease(&mut cx, mux, &known, Priority::VIEWER, Duration::from_secs(now))
+    };
+    assert!(lease(&mut tuners, 108).is_pending());
+    run(&mut tuners, &mut table, 8..9);
+    let Poll::Ready(Ok(lease)) = lease(&mut tuners, 109) else { panic!("no lease") };
+    let feed = lease.into_feed();
+    run(&mut tuners, &mut table, 9..10);
+    let _written = table.take_record();
+    assert!(!table.take_measured());
+    let before = feed.ring().borrow().head();
+    run(&mut tuners, &mut table, 10..18);
+    let mean = (feed.ring().borrow().head() - before) as u32; // in 8 s, so bytes are bits a second
+    let rate = table.entries[0].rate.unwrap();
+    assert!(rate.abs_diff(mean) < mean / 2 && mean > 100_000, "{rate} of some {mean}");
+    assert!(table.entries[1].rate.is_none());
+    assert!(!table.dirty, "a rate is not for flash");
+    assert!(table.take_measured() && !table.take_measured(), "it is told once");
+    drop(feed);
+    tuners.shut_down();
+    run(&mut tuners, &mut table, 18..20);
+    assert_eq!((table.entries[0].rate, table.take_measured()), (Some(rate), false), "it stays known");
 }

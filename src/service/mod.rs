@@ -18,6 +18,7 @@ use crate::ts::section::Section;
 use crate::ts::{PACKET, Packet, Pid};
 
 mod clock;
+mod meter;
 mod preamble;
 mod rap_index;
 mod tables;
@@ -28,6 +29,7 @@ pub use rap_index::Rap;
 pub use tables::Identity;
 
 use clock::ClockAlone;
+use meter::Meter;
 use tables::Tables;
 use track::Track;
 
@@ -92,6 +94,7 @@ pub struct ServiceRing {
     /// What it carries of its programme.
     tracks: Tracks,
     clock: ClockAlone,
+    meter: Meter,
     /// When it was assigned to its service.
     since: Duration,
     /// The head when this tick's reads began.
@@ -107,6 +110,7 @@ impl ServiceRing {
             track: Track::default(),
             tracks: Tracks::All,
             clock: ClockAlone::default(),
+            meter: Meter::default(),
             since: Duration::ZERO,
             tick_head: 0,
             ended: None,
@@ -125,7 +129,7 @@ impl ServiceRing {
         let programme = &*self.reduced(programme);
         self.ring.clear();
         self.tables.reset();
-        self.track = Track::default();
+        (self.track, self.meter) = (Track::default(), Meter::default());
         self.track.follow(programme, |_| false);
         self.tables.describe(programme, identity);
         self.since = now;
@@ -168,9 +172,15 @@ impl ServiceRing {
         self.track.is_scrambled()
     }
 
+    /// Bits a second that it got in the last seconds, our tables with them; `None` while that is not known.
+    #[must_use]
+    pub fn rate(&self) -> Option<u32> {
+        self.meter.rate()
+    }
+
     /// Before packets are pushed: writes our tables at the start, and wherever the stream's own clock does not say when.
     pub fn begin(&mut self, now: Duration) {
-        self.tick_head = self.ring.head();
+        self.begin_tick(now);
         if self.tables.is_due(now, Duration::ZERO) {
             self.write_tables(now, self.track.last_pcr());
         }
@@ -179,7 +189,7 @@ impl ServiceRing {
     /// Before a read straight into the ring, where nothing can be written in between: writes our tables when after
     /// `tick` it would be too late.
     pub fn begin_in_place(&mut self, now: Duration, tick: Duration) {
-        self.tick_head = self.ring.head();
+        self.begin_tick(now);
         if self.tables.is_due(now, tick) {
             self.write_tables(now, self.track.last_pcr());
         }
@@ -317,6 +327,13 @@ impl ServiceRing {
         let begins = |slot: &[u8; PACKET]| slot[1] & 0x40 != 0 && pid_of(slot) == self.track.main();
         let units = near.as_chunks::<PACKET>().0.iter().position(begins);
         units.map_or(position, |n| packet + (n * PACKET) as u64)
+    }
+
+    fn begin_tick(&mut self, now: Duration) {
+        self.tick_head = self.ring.head();
+        if self.track.is_scrambled().is_some() {
+            self.meter.see(now, self.tick_head); // packets come
+        }
     }
 
     fn tick_bytes(&self) -> u64 {

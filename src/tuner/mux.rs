@@ -343,6 +343,12 @@ impl OpenMux {
         self.running(service, Tracks::All).or_else(heard)?.ring().borrow().is_scrambled()
     }
 
+    /// Bits a second of the service lately, as far as it is watched.
+    #[must_use]
+    pub fn rate(&self, service: u16) -> Option<u32> {
+        self.running(service, Tracks::All)?.ring().borrow().rate()
+    }
+
     /// Has the packets of each outlet's programme go to its ring.
     fn route(&mut self) {
         for ring in 0..self.outlets.capacity() {
