@@ -120,10 +120,22 @@ fn now_and_next(entry: &Entry, epg: &Epg) -> [Option<EventView>; 2] {
             .find(|event| wanted(event.facts()))
             .map(|event| EventView::scheduled(&event))
     };
-    let [present, following] = told;
-    let present = present.or_else(|| scheduled(&|e| u64::from(e.start) <= time && time < e.end()));
+    let on = |at| scheduled(&|e| u64::from(e.start) <= at && at < e.end());
+    let behind = |at| scheduled(&|e| u64::from(e.start) >= at);
+    filled(told, time, on, behind)
+}
+
+/// What was told, with what it lacks at `time`: the event that is `on`, the first that begins at or `behind` a time.
+fn filled(
+    [present, following]: [Option<EventView>; 2],
+    time: u64,
+    on: impl Fn(u64) -> Option<EventView>,
+    behind: impl Fn(u64) -> Option<EventView>,
+) -> [Option<EventView>; 2] {
+    let present = present.or_else(|| on(time));
     let end = present.as_ref().map_or(time, |event| event.start + event.duration);
-    let following = following.or_else(|| scheduled(&|e| u64::from(e.start) >= end.max(time)));
+    // What was told to follow may be what is on by now.
+    let following = following.filter(|event| event.start > time).or_else(|| behind(end.max(time)));
     [present, following]
 }
 
@@ -207,5 +219,31 @@ impl SetTopBox {
         let length = serde_json_core::to_slice(&view, &mut json).unwrap_or(0);
         json.truncate(length);
         Some(json)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_told_long_ago_is_filled_from_the_schedule() {
+        let event = |start| EventView { title: Title::new("x"), start, duration: 100 };
+        let schedule = [1000, 1100, 1200, 1300];
+        let on = |at: u64| schedule.into_iter().find(|s| (*s..*s + 100).contains(&at)).map(event);
+        let behind = |at| schedule.into_iter().find(|s| *s >= at).map(event);
+        let starts = |told: [Option<u64>; 2], time| {
+            filled(told.map(|e| e.map(event)), time, on, behind).map(|e| e.map(|e| e.start))
+        };
+        assert_eq!(starts([None, None], 1050), [Some(1000), Some(1100)]);
+        assert_eq!(starts([Some(1000), None], 1050), [Some(1000), Some(1100)]);
+        assert_eq!(starts([None, Some(1110)], 1050), [Some(1000), Some(1110)], "the mux knows better");
+        assert_eq!(
+            starts([None, Some(1100)], 1150),
+            [Some(1100), Some(1200)],
+            "it has begun, and follows no more"
+        );
+        assert_eq!(starts([None, None], 1350), [Some(1300), None]);
+        assert_eq!(starts([None, None], 900), [None, Some(1000)]);
     }
 }
