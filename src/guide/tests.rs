@@ -377,3 +377,34 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_on_is_rated_by_the_table_of_present_events_and_by_the_clock() {
+    let rated = |shown: &Shown, value: u8| {
+        let mut bytes = event(shown);
+        bytes[11] += 6;
+        bytes.extend([0x55, 4, b'F', b'R', b'A', value]);
+        bytes
+    };
+    let section = |base: u8, section: u8, events: &[Vec<u8>]| {
+        let sent = Sent { service: 1, table: 0, version: 1, section, last_section: 8, events: Vec::new() };
+        let mut bytes = sent.bytes(base);
+        bytes.truncate(bytes.len() - 4);
+        bytes.extend(events.concat());
+        sealed(bytes)
+    };
+    let at = |epg: &Epg, minute: u64| epg.age_now(triple(1), NOW + Duration::from_secs(minute * 60));
+    let (first, second, third) = (rated(&hour(1, 12), 13), event(&hour(2, 13)), rated(&hour(3, 14), 15));
+    let mut epg = guide(ROOM, Some(12 * 3600));
+    take(&mut epg, &section(0x50, 0, &[first.clone(), second.clone(), third]));
+    let ages = [0, 59, 60, 119, 120, 180].map(|minute| at(&epg, minute));
+    assert_eq!(ages, [Some(16), Some(16), None, None, Some(18), None]);
+    // The first runs over, as far as its mux told last.
+    take(&mut epg, &section(0x4e, 0, std::slice::from_ref(&first)));
+    take(&mut epg, &section(0x4e, 1, &[second]));
+    assert_eq!([60, 64, 65].map(|minute| at(&epg, minute)), [Some(16), Some(16), None]);
+    assert_eq!(epg.age_now(triple(2), NOW), None);
+    let mut epg = guide(ROOM, None);
+    take(&mut epg, &section(0x4e, 0, &[first]));
+    assert_eq!(at(&epg, 9000), Some(16), "without a clock it is what was told");
+}

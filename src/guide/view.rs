@@ -8,6 +8,9 @@ use crate::text::CleanText;
 use crate::ts::eit::{EXTENDED, Facts, SHORT, TITLE};
 use crate::ts::service_info::{Name, ServiceTriple};
 
+/// Seconds that an event is believed to be on behind its end: schedules slip.
+const OVERRUN: u64 = 5 * 60;
+
 /// An event of the guide.
 pub struct Listed<'a> {
     slot: &'a Slot,
@@ -54,6 +57,21 @@ impl Epg {
         };
         let shown = all().filter(move |slot| told(slot) || !same(slot));
         shown.map(|slot| Listed { slot, events: &self.events })
+    }
+
+    /// The age that what is on a service is rated for at `now`; of several the highest, `None` where none is told. An
+    /// event is on by its time, or as long as the table of present events says so, for a few minutes behind its end.
+    #[must_use]
+    pub fn age_now(&self, service: ServiceTriple, now: Duration) -> Option<u8> {
+        let row = self.services.get(service)?;
+        let time = row.time.map(|time| time.at(now));
+        let is_on = |slot: &&Slot| {
+            let told = slot.place.table == PRESENT_FOLLOWING && slot.place.section == 0;
+            let (start, end) = (u64::from(slot.facts.start), slot.facts.end());
+            time.map_or(told, |time| told && time < end + OVERRUN || start <= time && time < end)
+        };
+        let on = self.events.iter(row.events).filter(is_on);
+        on.flat_map(|slot| &slot.facts.ratings).filter_map(|rating| rating.age()).max()
     }
 
     /// The names of the bouquets that a service is in.
