@@ -298,6 +298,24 @@ impl ServiceRing {
         self.ring.head()
     }
 
+    /// The oldest byte that is left.
+    #[must_use]
+    pub fn oldest(&self) -> Position {
+        self.ring.oldest()
+    }
+
+    /// Bytes it holds at most.
+    #[must_use]
+    pub fn capacity(&self) -> u64 {
+        self.ring.capacity()
+    }
+
+    /// When the byte at `position` was written, about; `None` while no place to start is known.
+    #[must_use]
+    pub fn written_at(&self, position: Position, now: Duration) -> Option<Duration> {
+        self.track.raps.written_at(position, (self.ring.head(), now))
+    }
+
     /// Bytes that came in this tick: what every reader needs not to fall farther behind.
     #[must_use]
     pub fn grown(&self) -> usize {

@@ -71,6 +71,22 @@ impl RapIndex {
         self.raps.back().copied()
     }
 
+    /// When the byte at `position` was written, taken between the places around it; the last is the head of the ring,
+    /// which is written now.
+    pub(super) fn written_at(&self, position: Position, head: (Position, Duration)) -> Option<Duration> {
+        let places = || self.raps.iter().map(|rap| (rap.position, rap.at));
+        let first = places().next()?;
+        let before = places().take_while(|(at, _)| *at <= position).last();
+        let after = places().find(|(at, _)| *at > position).unwrap_or(head);
+        // Before the first place the ring is taken to have grown as it did since.
+        let (from, to) = before.map_or((first, head), |before| (before, after));
+        let bytes = to.0.checked_sub(from.0).filter(|bytes| *bytes > 0)?;
+        let took = to.1.saturating_sub(from.1).as_nanos();
+        let away = position.abs_diff(from.0);
+        let away = Duration::from_nanos(u64::try_from(took * u128::from(away) / u128::from(bytes)).ok()?);
+        Some(if position < from.0 { from.1.saturating_sub(away) } else { from.1 + away })
+    }
+
     pub(super) fn at(&self, position: Position) -> Option<Rap> {
         self.raps.iter().find(|rap| rap.position == position).copied()
     }
@@ -131,6 +147,25 @@ mod tests {
         assert_eq!(start(&index, 6000), Some(2000));
         assert_eq!(start(&index, 6001), None);
         assert_eq!(index.gop_bytes(), 1_000_000);
+    }
+
+    #[test]
+    fn the_time_of_a_byte_is_found_between_places() {
+        let index = index(Join::Newest, &[1000, 2000, 3000]);
+        let head = (4_000_000, Duration::from_secs(5)); // half as fast since the last place
+        let at = |position| index.written_at(position, head).map(|at| at.as_millis());
+        for (position, ms) in [
+            (1_000_000, 1000),
+            (1_500_000, 1500),
+            (3_000_000, 3000),
+            (3_500_000, 4000),
+            (4_000_000, 5000),
+            // As fast before as since: 3 MB in 4 s.
+            (700_000, 600),
+        ] {
+            assert_eq!(at(position), Some(ms), "{position}");
+        }
+        assert_eq!(RapIndex::default().written_at(0, head), None);
     }
 
     #[test]
