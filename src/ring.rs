@@ -55,6 +55,12 @@ impl Ring {
         self.floor.max(self.head.saturating_sub(self.capacity()))
     }
 
+    /// Where the present use began.
+    #[must_use]
+    pub fn floor(&self) -> Position {
+        self.floor
+    }
+
     /// The bytes from `position` to the head, at most `max`, as one slice. Empty at the head.
     pub fn window(&self, position: Position, max: usize) -> Result<&[u8], Overrun> {
         if position < self.oldest() {

@@ -21,11 +21,13 @@ mod clock;
 mod meter;
 mod preamble;
 mod rap_index;
+mod segments;
 mod tables;
 mod track;
 
 pub use preamble::{Entrance, PREAMBLE_BYTES};
 pub use rap_index::Rap;
+pub use segments::{LISTED_LEAST, NoList, Segment};
 pub use tables::Identity;
 
 use clock::ClockAlone;
@@ -139,7 +141,9 @@ impl ServiceRing {
     /// The programme changed while it runs: new tables, at once, and a new set of components to follow.
     pub fn update(&mut self, programme: &Programme, identity: &Identity, now: Duration) {
         let programme = &*self.reduced(programme);
-        self.track.follow(programme, |pid| self.tables.carried(pid));
+        if self.track.follow(programme, |pid| self.tables.carried(pid)) {
+            self.track.segments.break_at(self.ring.head());
+        }
         if self.tables.describe(programme, identity) {
             self.write_tables(now, self.track.last_pcr());
         }
@@ -199,6 +203,7 @@ impl ServiceRing {
     /// it comes by [`ServiceRing::push`].
     pub fn expect_break(&mut self) {
         self.track.expect_break();
+        self.track.segments.break_at(self.ring.head());
     }
 
     /// The first packet behind a break has not come on every PID.
@@ -284,7 +289,7 @@ impl ServiceRing {
     #[must_use]
     pub fn rap_at(&self, position: Position) -> Option<Rap> {
         let newest_start = self.track.newest_start().filter(|s| s.position == position);
-        self.track.raps.at(position).or(newest_start)
+        self.track.raps.at(position).or(newest_start).or_else(|| self.segment_start(position))
     }
 
     /// The bytes from `position`, as one slice.
@@ -334,6 +339,13 @@ impl ServiceRing {
     #[must_use]
     pub fn keeps(&self, position: Position) -> bool {
         position >= self.ring.oldest() + self.tick_bytes()
+    }
+
+    /// The same where what was in the ring before its present use does not count: there is nothing to be kept from.
+    #[must_use]
+    pub fn holds(&self, position: Position) -> bool {
+        let lapped = (self.ring.head() + self.tick_bytes()).saturating_sub(self.ring.capacity());
+        position >= lapped.max(self.ring.floor())
     }
 
     /// Where the access unit that `position` is in ends: the next packet that begins one on the main PID. `position`

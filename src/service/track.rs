@@ -11,6 +11,7 @@ use crate::ts::psi::{COMPONENTS, Codec, Kind, Programme};
 use crate::ts::{Packet, Pid};
 
 use super::rap_index::{Join, Rap, RapIndex};
+use super::segments::Segments;
 use super::tables::Tables;
 
 /// So long without a unit that was read as a random access point, and `random_access_indicator` alone is believed.
@@ -19,6 +20,10 @@ const INDICATOR_PATIENCE: Duration = Duration::from_secs(5);
 
 /// So long behind a break, a PID that did not come again is not waited for.
 const BREAK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A clock reference comes at least every 100 ms (ISO 13818-1 §2.7.2): one that steps farther, or back, is of another
+/// clock, or behind a gap.
+const CLOCK_STEP: u64 = Ticks27M::SECOND;
 
 /// Follows the components of one programme.
 pub(super) struct Track {
@@ -33,6 +38,7 @@ pub(super) struct Track {
     pcr_pid: Pid,
     last_pcr: Option<Ticks27M>,
     pub(super) raps: RapIndex,
+    pub(super) segments: Segments,
     /// The access unit begun last on the main PID.
     unit: Option<Rap>,
     /// The PES packet begun last on the PID that stands in for it.
@@ -57,6 +63,7 @@ impl Default for Track {
             pcr_pid: Pid::NULL,
             last_pcr: None,
             raps: RapIndex::default(),
+            segments: Segments::default(),
             unit: None,
             other: None,
             read_at: None,
@@ -69,8 +76,8 @@ impl Default for Track {
 
 impl Track {
     /// From now on these are the components. Counters of PIDs that stay go on; those of PIDs that were `carried`
-    /// before, and come again, do not.
-    pub(super) fn follow(&mut self, programme: &Programme, carried: impl Fn(Pid) -> bool) {
+    /// before, and come again, do not. Says whether they are others than before.
+    pub(super) fn follow(&mut self, programme: &Programme, carried: impl Fn(Pid) -> bool) -> bool {
         let next =
             |track: &Self, pid| track.pids.iter().find(|(p, _)| *p == pid).map_or(0, |(_, next)| *next);
         let mut pids: Vec<_, _> = programme.components.iter().map(|c| (c.pid, next(self, c.pid))).collect();
@@ -95,8 +102,11 @@ impl Track {
         }
         self.raps.join = if codec == rap::Codec::Audio { Join::SecondBack } else { Join::Newest };
         let sound = programme.components.iter().find(|c| c.codec.kind() == Kind::Audio).map(|c| c.pid);
+        let same_pids = self.pids.iter().map(|(pid, _)| pid).eq(pids.iter().map(|(pid, _)| pid));
+        let others = !same_pids || (pid, codec, pcr_pid) != (self.main, self.codec, self.pcr_pid);
         (self.pids, self.pcr_pid, self.main, self.sound) = (pids, pcr_pid, pid, sound);
         self.codec = codec;
+        others
     }
 
     /// What comes next on any PID does not follow what came last.
@@ -171,22 +181,29 @@ impl Track {
     fn examine(&mut self, packet: Packet<'_>, position: Position, now: Duration, tables: &Tables) {
         let pid = packet.pid();
         self.scrambled.get_or_insert(false);
+        if pid == self.pcr_pid
+            && let Some(pcr) = packet.pcr()
+        {
+            if self.last_pcr.is_some_and(|last| pcr.since(last) > CLOCK_STEP) {
+                self.segments.break_at(position);
+            }
+            self.last_pcr = Some(pcr);
+        }
         let unit = (pid == self.main).then(|| self.scanner.push(packet));
         // The unit's own packet is the first a reader gets, so its counters are taken before this packet counts.
         if let Some(finding) = &unit
             && let Some(start) = &finding.starts
         {
             self.scrambled = Some(packet.is_scrambled());
-            self.unit = Some(Rap { pts: start.pts, ..self.place(position, now, packet, tables) });
+            let unit = Rap { pts: start.pts, ..self.place(position, now, packet, tables) };
+            self.segments.unit(&unit);
+            self.unit = Some(unit);
         }
         // Not subtitles beside sound: what begins in them is often nothing but stuffing.
         if pid != self.main && self.sound.is_none_or(|sound| sound == pid) && packet.starts_unit() {
             self.other = Some(self.place(position, now, packet, tables));
         }
         self.count(packet);
-        if pid == self.pcr_pid {
-            self.last_pcr = packet.pcr().or(self.last_pcr);
-        }
         if let Some(finding) = unit {
             self.judge(&finding, now);
         }
@@ -213,6 +230,7 @@ impl Track {
             && let Some(unit) = self.unit
         {
             self.raps.push(unit);
+            self.segments.place(&unit);
         }
     }
 
@@ -224,7 +242,7 @@ impl Track {
         Rap {
             position,
             at: now,
-            pcr: packet.pcr().filter(|_| packet.pid() == self.pcr_pid).or(self.last_pcr),
+            pcr: self.last_pcr,
             pts: None,
             psi: tables.current().map_or(0, |g| g.number),
             own: tables.next_counters(),
