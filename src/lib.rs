@@ -49,6 +49,7 @@
 //! | [`reactor`] | epoll, timers, signals | tasks' business |
 //! | [`store`] | records on flash, the process that writes them | what is in a record |
 //! | [`local`] | the local socket: how the box's own programs ask | HTTP |
+//! | [`status`] | how the box does: views | who asks, where numbers come from |
 //! | [`log_sink`] | where log lines go | who writes them |
 //! | [`manifest`] | what a program file says of itself | who asks |
 //! | [`daemon`] | `stbcastd`: command line, configuration, main loop | |
@@ -93,6 +94,7 @@ pub mod ring;
 pub mod scan;
 pub mod service;
 pub mod source;
+pub mod status;
 pub mod store;
 pub mod sys;
 #[cfg(feature = "cli")]

@@ -19,6 +19,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("rap", &["ts"]),
     // filled by `tuner` with what muxes tell, shown by `api`; below both, so that it stays what the tables say
     ("guide", &["text", "ts"]),
+    // views that are told by HTTP and at the local socket alike: below both
+    ("status", &[]),
     ("reactor", &["sys"]),
     ("store", &["reactor"]),
     // data: source ─▶ demux ─▶ service ─▶ pump
@@ -46,13 +48,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "pairing",
             "pump",
             "reactor",
+            "status",
             "sys",
             "text",
             "ts",
             "tuner",
         ],
     ),
-    ("local", &["board", "reactor", "sys"]),
+    ("local", &["board", "reactor", "status", "sys"]),
     // names: ddns ─▶ fetch ─▶ tls on the box; cloud ─▶ nameserver, registrar at the name service
     ("log_sink", &[]),
     // what the program says of itself: its formats and versions stand where they are used
@@ -94,6 +97,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "registration",
             "scan",
             "source",
+            "status",
             "store",
             "sys",
             "text",

@@ -35,6 +35,7 @@ mod playlist;
 mod reply;
 mod route;
 mod session;
+mod status;
 mod terminals;
 mod visit;
 
@@ -42,6 +43,7 @@ pub use ask::{TakeOver, TunerNews, TunerQuestion};
 pub use channels::{ChannelView, stream_path};
 pub use ended::{Departed, Departures};
 pub use route::{ROUTES, Route, VERSION};
+pub use status::{mux_view, tuner_view};
 pub use terminals::TerminalView;
 
 use visit::Visit;

@@ -8,7 +8,7 @@ use super::names;
 use super::questions::Question;
 use crate::local::client::{AskError, ask as ask_box};
 use crate::local::protocol::{
-    BoxLine, ChannelLine, Link, MuxLine, PlayerLine, TerminalLine, TunerLine, TunerView, read,
+    BoxLine, ChannelLine, Link, MuxView, PlayerLine, TerminalLine, TunerLine, TunerView, read,
 };
 
 /// Asks and prints.
@@ -72,7 +72,7 @@ fn shown(cmd: &str, line: &[u8]) -> Option<String> {
             format!("{:3}  {:6}  {}", terminal.slot, terminal.role, terminal.name)
         }
         "tuners" => tuner_text(&read::<TunerLine>(line)?.tuner),
-        "status" => match read::<MuxLine>(line) {
+        "status" => match read::<MuxView>(line) {
             Some(mux) => mux_text(&mux),
             None => box_text(&read::<BoxLine>(line)?),
         },
@@ -80,7 +80,7 @@ fn shown(cmd: &str, line: &[u8]) -> Option<String> {
     })
 }
 
-fn mux_text(mux: &MuxLine) -> String {
+fn mux_text(mux: &MuxView) -> String {
     let mut text = format!("{}: {}", mux.mux, mux.state);
     if let Some(why) = &mux.error {
         text += &format!(" ({why})");

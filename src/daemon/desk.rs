@@ -10,16 +10,15 @@ use serde::Serialize;
 use super::grants::Grants;
 use super::scans::Scans;
 use crate::access::{Scope, Terms};
-use crate::api::{ChannelView, SetTopBox, stream_path};
+use crate::api::{ChannelView, SetTopBox, mux_view, stream_path};
 use crate::board;
 use crate::channel::Available;
 use crate::ddns::Names;
 use crate::ddns::providers::Providers;
 use crate::local::hub::Hub;
-use crate::local::protocol::{BoxLine, Done, Link, MuxLine, Request, line, text};
+use crate::local::protocol::{BoxLine, Done, Link, Request, line, text};
 use crate::local::server::{Answer, Number, Right, parse};
 use crate::sys::{clock, socket};
-use crate::tuner::{Mux, OpenMux};
 
 /// Answers for one box.
 pub(super) struct Desk {
@@ -163,7 +162,7 @@ impl Desk {
 
     fn status(&self) -> Vec<u8> {
         let tuners = self.stb.tuners.borrow();
-        let mut lines: Vec<u8> = tuners.muxes().flat_map(|(_, mux)| line(&mux_line(mux))).collect();
+        let mut lines: Vec<u8> = tuners.muxes().flat_map(|(_, mux)| line(&mux_view(mux))).collect();
         let (rings_watched, rings) = tuners.rings();
         let pump = self.stb.pump.borrow();
         let counts = pump.counts();
@@ -194,41 +193,5 @@ impl Desk {
             guide_refused: guide.refused + guide.undefined,
         }));
         lines
-    }
-}
-
-/// The line of one mux.
-fn mux_line(mux: &Mux) -> MuxLine {
-    let open = mux.open();
-    let (source, demux) = open.map(OpenMux::counts).unwrap_or_default();
-    let state = match open {
-        None if mux.error.is_some() => "failed",
-        None => "idle",
-        Some(open) if open.is_silent() => "silent",
-        Some(open) if open.watched() > 0 => "watched",
-        Some(_) => "open",
-    };
-    MuxLine {
-        mux: text(&mux.origin.to_string()),
-        state: text(state),
-        error: mux.error.as_deref().map(text),
-        services: open.map_or(0, |o| o.services.all.len()),
-        watched: open.map_or(0, OpenMux::watched),
-        packets: demux.packets,
-        no_sync: demux.no_sync,
-        transport_errors: demux.transport_errors,
-        malformed: demux.malformed,
-        broken_sections: demux.broken_sections,
-        scrambled_sections: demux.scrambled_sections,
-        continuity_errors: demux.continuity_errors,
-        pcr_errors: demux.pcr_errors,
-        pat_errors: open.map_or(0, OpenMux::pat_errors),
-        sync_losses: source.sync_losses,
-        skipped_bytes: source.skipped_bytes,
-        dropped_datagrams: source.dropped_datagrams,
-        lost_datagrams: source.lost_datagrams,
-        reordered: source.reordered,
-        late: source.late,
-        foreign_datagrams: source.foreign_datagrams,
     }
 }

@@ -1,6 +1,5 @@
 //! What happens in the box, as lines for who listens at the local socket.
 
-use super::tuners;
 use crate::access::PutOut;
 use crate::api::{Departed, TunerNews, TunerQuestion};
 use crate::ddns::NameEvent;
@@ -9,6 +8,7 @@ use crate::local::protocol::{EventLine, TunerView, line, text, word};
 use crate::local::server::Right;
 use crate::pairing::{PairEvent, Shown};
 use crate::sys::clock;
+use crate::tuner::arbiter::Priority;
 use crate::tuner::request::PATIENCE;
 
 /// Tells what happened at pairing. Says how many were told that may answer.
@@ -92,7 +92,7 @@ pub(super) fn tuner_ask(hub: &Hub, news: TunerNews<'_>) -> usize {
             name: Some(text(asker.1)),
             channel: Some(channel.0),
             channel_name: Some(text(channel.1)),
-            ends: Some(word(users.map_or("nothing", tuners::users))),
+            ends: Some(word(users.map_or("nothing", Priority::name))),
             expires_s: Some(PATIENCE.as_secs()),
             ..named("tuner-ask")
         },

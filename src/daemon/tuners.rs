@@ -8,15 +8,14 @@ use smol::channel::{Receiver as Told, Sender, bounded};
 
 use super::desk::Desk;
 use super::events;
-use crate::api::TakeOver;
+use crate::api::{TakeOver, tuner_view};
 use crate::board;
 use crate::frontend::State;
 use crate::local::hub::Hub;
-use crate::local::protocol::{Done, GrantedLine, Request, TunerLine, TunerView, line, text, word};
+use crate::local::protocol::{Done, GrantedLine, Request, TunerLine, line};
 use crate::local::server::{Answer, Answers, Number, Right};
 use crate::sys::clock;
-use crate::tuner::arbiter::Priority;
-use crate::tuner::{MuxId, OpenMux, Receiver, Tuners};
+use crate::tuner::{MuxId, Receiver, Tuners};
 
 /// A frontend that was told to close has done so in this time, or its driver hangs. Below what askers wait.
 const CLOSING: Duration = Duration::from_secs(8);
@@ -52,16 +51,8 @@ impl Desk {
     /// One line a tuner.
     pub(super) fn tuners(&self) -> Vec<u8> {
         let tuners = self.stb.tuners.borrow();
-        let grants = self.grants.borrow();
-        let views = tuners.receivers().enumerate().map(|(number, receiver)| {
-            let whose = match receiver.is_ours() {
-                true if grants.is_granted(number) => "granted",
-                true => "box",
-                false => "ui",
-            };
-            line(&TunerLine { tuner: view(&tuners, (number, receiver), whose) })
-        });
-        views.flatten().chain(line(&Done::YES)).collect()
+        let views = (0..).map_while(|number| tuner_view(&tuners, number));
+        views.flat_map(|tuner| line(&TunerLine { tuner })).chain(line(&Done::YES)).collect()
     }
 
     /// Conversation `by` lets the box tune a tuner, until it takes it back or ends.
@@ -179,12 +170,6 @@ impl Seen {
             ours: receiver.is_ours(),
         }
     }
-
-    fn is(&self, receiver: &Receiver) -> bool {
-        let rest =
-            (receiver.failure().is_some(), receiver.mux(), receiver.is_passenger(), receiver.is_ours());
-        (self.failed, self.mux, self.passenger, self.ours) == rest && self.state == *receiver.state()
-    }
 }
 
 type All = heapless::Vec<Seen, { board::INPUTS }>;
@@ -207,12 +192,11 @@ impl Watch {
     /// Has [`Watch::follow`] look where something changed. Cheap: asked each time the loop goes round.
     pub(super) fn look(&self, tuners: &Tuners) {
         let mut noticed = self.noticed.borrow_mut();
-        if noticed.iter().zip(tuners.receivers()).all(|(seen, receiver)| seen.is(receiver))
-            && noticed.len() == tuners.receivers().count()
-        {
+        let now: All = tuners.receivers().map(Seen::of).collect();
+        if *noticed == now {
             return;
         }
-        *noticed = tuners.receivers().map(Seen::of).collect();
+        *noticed = now;
         let _looks_already = self.tell.try_send(());
     }
 
@@ -233,7 +217,7 @@ impl Watch {
 impl Desk {
     fn tell_changes(&self, before: &All, now: &All) {
         let tuners = self.stb.tuners.borrow();
-        for (number, (receiver, seen)) in tuners.receivers().zip(now).enumerate() {
+        for (number, seen) in now.iter().enumerate() {
             let old = before.get(number);
             if old == Some(seen) {
                 continue;
@@ -243,72 +227,9 @@ impl Desk {
                 events::tv_moved(&self.hub, number, &mux.origin.to_string());
             }
             if old.is_some() || seen.state != State::Idle {
-                events::tuner(&self.hub, view(&tuners, (number, receiver), ""));
+                tuner_view(&tuners, number).into_iter().for_each(|view| events::tuner(&self.hub, view));
             }
         }
-    }
-}
-
-/// The word for what a tuner does.
-fn state(receiver: &Receiver) -> &'static str {
-    match receiver.state() {
-        State::Idle if receiver.failure().is_some() => "failed",
-        State::Idle => "idle",
-        State::Tuning => "tuning",
-        State::Locked => "locked",
-        State::Lost => "lost",
-        State::Failed(_) => "failed",
-        State::Watching(_) => "watching",
-        State::Releasing => "closing",
-    }
-}
-
-/// The word for those who use a tuner.
-pub(super) const fn users(most: Priority) -> &'static str {
-    match most {
-        Priority(100..) => "television",
-        Priority(50..) => "recording",
-        Priority(0..) => "viewers",
-        Priority(-99..) => "scan",
-        _ => "guide",
-    }
-}
-
-const _: () = assert!(
-    Priority::LIVING_ROOM.0 == 100
-        && Priority::RECORDING.0 == 50
-        && Priority::VIEWER.0 == 0
-        && Priority::SCAN.0 > -100
-        && Priority::SURVEY.0 == -100
-);
-
-fn view(tuners: &Tuners, (number, receiver): (usize, &Receiver), whose: &str) -> TunerView {
-    let mux = receiver.mux().and_then(|id| tuners.mux(id));
-    let failed = match receiver.state() {
-        State::Failed(why) => Some(why),
-        _ => receiver.failure(),
-    };
-    let signal = receiver.signal();
-    let known = receiver.capabilities();
-    TunerView {
-        number,
-        device: text(&receiver.device().to_string()),
-        name: known.map(|c| text(&c.name)),
-        systems: known.iter().flat_map(|c| &c.systems).map(|system| word(system.name())).collect(),
-        state: word(state(receiver)),
-        error: failed.map(|why| text(&why.to_string())),
-        mux: mux.map(|mux| text(&mux.origin.to_string())),
-        users: tuners.users(number).map(|most| word(users(most))),
-        watched: mux.and_then(|mux| mux.open()).map_or(0, OpenMux::watched),
-        whose: word(whose),
-        strength_mdbm: signal.strength_mdbm,
-        strength_permille: signal.strength_permille,
-        cnr_mdb: signal.cnr_mdb,
-        cnr_permille: signal.cnr_permille,
-        bit_errors: signal.bit_errors.map(|(wrong, _)| wrong),
-        bits: signal.bit_errors.map(|(_, all)| all),
-        block_errors: signal.block_errors.map(|(wrong, _)| wrong),
-        blocks: signal.block_errors.map(|(_, all)| all),
     }
 }
 

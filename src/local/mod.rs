@@ -66,4 +66,3 @@ pub mod client;
 pub mod hub;
 pub mod protocol;
 pub mod server;
-mod tuners;

@@ -4,9 +4,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 mod scan;
+mod tuners;
 
-pub use super::tuners::{GrantedLine, SYSTEMS, TunerLine, TunerView};
+pub use crate::status::{Item, MuxView, SYSTEMS, Text, TunerView, Word, text, word};
 pub use scan::{ScanLine, ScanView};
+pub use tuners::{GrantedLine, TunerLine};
 
 /// Bytes of the longest line, its end included.
 pub const LINE_MAX: usize = 4096;
@@ -16,12 +18,6 @@ pub const GUEST_CHANNELS: usize = 16;
 
 /// Bytes of the longest list of muxes in one line.
 pub const MUXES_MAX: usize = 1024;
-
-/// Text of a line that the box wrote.
-pub type Text = heapless::String<512>;
-
-/// A word of a line: a command, a role.
-pub type Word = heapless::String<32>;
 
 /// What is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,53 +134,6 @@ pub struct ChannelBrief {
     pub kind: Text,
     /// Whether it can be watched now.
     pub available: Text,
-}
-
-/// A line of the answer to `status`: one mux.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MuxLine {
-    /// Its source.
-    pub mux: Text,
-    /// `idle`, `open`, `watched`, `silent` or `failed`.
-    pub state: Text,
-    /// Why it failed.
-    pub error: Option<Text>,
-    /// Services it shows, while it is open.
-    pub services: usize,
-    /// Of these, how many are watched.
-    pub watched: usize,
-    /// 188-byte slots read since it was opened.
-    pub packets: u64,
-    /// Slots without a sync byte.
-    pub no_sync: u64,
-    /// Packets with `transport_error_indicator`.
-    pub transport_errors: u64,
-    /// Packets with an adaptation field that cannot be.
-    pub malformed: u64,
-    /// Sections with a wrong CRC or length.
-    pub broken_sections: u64,
-    /// Sections that are scrambled.
-    pub scrambled_sections: u64,
-    /// Breaks in a PID's continuity counter: packets are missing, or came more than twice.
-    pub continuity_errors: u64,
-    /// Clock references that jumped unannounced.
-    pub pcr_errors: u64,
-    /// Times that no PAT came for half a second.
-    pub pat_errors: u64,
-    /// Times the sync byte was lost in the source.
-    pub sync_losses: u64,
-    /// Bytes that were no whole packet.
-    pub skipped_bytes: u64,
-    /// Datagrams the kernel had no room for.
-    pub dropped_datagrams: u64,
-    /// Datagrams that were lost on the way, by their RTP numbers.
-    pub lost_datagrams: u64,
-    /// Datagrams that came out of order and were put in order.
-    pub reordered: u64,
-    /// Datagrams that came too late to be put in order.
-    pub late: u64,
-    /// Datagrams of something else: forward error correction, RTCP.
-    pub foreign_datagrams: u64,
 }
 
 /// The last line of the answer to `status`: the box.
@@ -468,22 +417,6 @@ pub struct PlayerLine {
     pub url: Text,
 }
 
-/// As much of `from` as a line's word holds.
-#[must_use]
-pub fn word(from: &str) -> Word {
-    let mut word = Word::new();
-    let _full = from.chars().try_for_each(|c| word.push(c));
-    word
-}
-
-/// As much of `from` as a line's text holds.
-#[must_use]
-pub fn text(from: &str) -> Text {
-    let mut text = Text::new();
-    let _full = from.chars().try_for_each(|c| text.push(c));
-    text
-}
-
 /// `value` as a line.
 #[must_use]
 pub fn line<T: Serialize>(value: &T) -> Vec<u8> {
@@ -510,7 +443,7 @@ mod tests {
         let done = Done::no("a \"quote\", a \\ and 中\u{1}");
         assert_eq!(read(&line(&done)), Some(done));
         let mux =
-            MuxLine { mux: text("file:a"), error: Some(text("x")), packets: u64::MAX, ..MuxLine::default() };
+            MuxView { mux: text("file:a"), error: Some(text("x")), packets: u64::MAX, ..MuxView::default() };
         assert_eq!(read(&line(&mux)), Some(mux));
         assert_eq!(read::<Done>(b"{\"channel\":{\"number\":1}}"), None);
         let channel =

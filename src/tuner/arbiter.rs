@@ -21,7 +21,27 @@ impl Priority {
     pub const SCAN: Self = Self(-50);
     /// A look at a mux for its guide, which nobody asked for.
     pub const SURVEY: Self = Self(-100);
+
+    /// The word for who wishes: `television`, `recording`, `viewers`, `scan` or `guide`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self(100..) => "television",
+            Self(50..) => "recording",
+            Self(0..) => "viewers",
+            Self(-99..) => "scan",
+            _ => "guide",
+        }
+    }
 }
+
+const _: () = assert!(
+    Priority::LIVING_ROOM.0 == 100
+        && Priority::RECORDING.0 == 50
+        && Priority::VIEWER.0 == 0
+        && Priority::SCAN.0 > -100
+        && Priority::SURVEY.0 == -100
+);
 
 /// Whose the tuners are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

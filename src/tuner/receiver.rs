@@ -106,6 +106,40 @@ impl Receiver {
         self.failure.as_ref()
     }
 
+    /// The word for what it does: `idle`, `tuning`, `locked`, `lost`, `failed`, `watching` or `closing`.
+    #[must_use]
+    pub fn does(&self) -> &'static str {
+        match self.state() {
+            State::Idle if self.failure.is_some() => "failed",
+            State::Idle => "idle",
+            State::Tuning => "tuning",
+            State::Locked => "locked",
+            State::Lost => "lost",
+            State::Failed(_) => "failed",
+            State::Watching(_) => "watching",
+            State::Releasing => "closing",
+        }
+    }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub fn problem(&self) -> Option<&Failure> {
+        match self.state() {
+            State::Failed(why) => Some(why),
+            _ => self.failure(),
+        }
+    }
+
+    /// Who may tune it: `box`, `ui`, or, by a grant of the `ui`, the box: `granted`.
+    #[must_use]
+    pub fn whose(&self) -> &'static str {
+        match self.owner {
+            Owner::Box => "box",
+            Owner::Ui if self.granted => "granted",
+            Owner::Ui => "ui",
+        }
+    }
+
     /// Nothing of it is open for writing, nor about to be.
     pub(super) fn is_closed(&self) -> bool {
         let writes = matches!(self.state(), State::Tuning | State::Locked | State::Lost | State::Releasing);

@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stbcast::local::protocol::{
-    BoxLine, ChannelLine, Done, EventLine, Greeting, LINE_MAX, Link, MuxLine, PairingLine, PlayerLine,
+    BoxLine, ChannelLine, Done, EventLine, Greeting, LINE_MAX, Link, MuxView, PairingLine, PlayerLine,
     QrLine, TerminalLine, line, read,
 };
 use stbcast::local::server::parse;
@@ -23,7 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
         1 => comes_back::<Greeting>(bytes),
         2 => comes_back::<Done>(bytes),
         3 => comes_back::<Link>(bytes),
-        4 => comes_back::<MuxLine>(bytes),
+        4 => comes_back::<MuxView>(bytes),
         5 => comes_back::<BoxLine>(bytes),
         6 => comes_back::<PairingLine>(bytes),
         7 => comes_back::<QrLine>(bytes),
