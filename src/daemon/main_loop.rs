@@ -131,6 +131,7 @@ impl Round {
                 tuners.survey(now.boot);
                 tuners.warm_up(now.boot);
             }
+            stb.pump.borrow_mut().measure(elapsed);
             self.period = self.measure(tuners.heads(), elapsed, stb.pump.borrow().viewers());
         }
         if corrected {

@@ -34,7 +34,7 @@ use crate::local::hub::Hub;
 use crate::local::server::{self as local, Groups};
 use crate::log_sink::{self, Place};
 use crate::pairing::Pairing;
-use crate::pump::Pump;
+use crate::pump::{Ears, Pump};
 use crate::reactor::Reactor;
 use crate::source::SourceUrl;
 use crate::store::{Kind, Loaded, Writer, erase, load};
@@ -71,7 +71,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
         pairing,
         channels: RefCell::new(channels),
         tuners: RefCell::new(tuners),
-        pump: RefCell::new(Pump::new(board::CONNECTIONS, api::note_end)),
+        pump: RefCell::new(Pump::new(board::CONNECTIONS, Ears { begun: |_, _| (), left: api::note_end })),
         guide: RefCell::new(guide()),
         departures: departures(&hub),
         take_over: tuners::take_over(&hub),

@@ -16,6 +16,7 @@ use crate::sys::socket::set_not_sent_low_water;
 
 mod viewer;
 
+pub use viewer::Facts;
 use viewer::{Bench, Step, Torn, Viewer};
 
 /// The kernel takes no more than this of what it has not sent.
@@ -39,6 +40,25 @@ pub enum Left {
     PutOut,
     /// The stream ended and it has it all.
     Ended(Ended),
+}
+
+/// How a viewer's stream began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct First {
+    /// There was a place to start.
+    pub placed: Duration,
+    /// The kernel took the first byte.
+    pub sent: Duration,
+    /// Milliseconds that the place was behind the head of the ring.
+    pub behind_ms: u32,
+}
+
+/// Who hears of viewers, by what their tickets are.
+pub struct Ears<T> {
+    /// The first byte was sent.
+    pub begun: fn(&T, First),
+    /// It left, before its ticket goes.
+    pub left: fn(&T, Left),
 }
 
 /// What the pump did since it was made.
@@ -78,8 +98,7 @@ pub struct Pump<T> {
     burst: usize,
     /// Where preambles are put together.
     scratch: heapless::Vec<u8, PREAMBLE_BYTES>,
-    /// Hears why a viewer left, before its ticket goes.
-    tell: fn(&T, Left),
+    tell: Ears<T>,
 }
 
 /// The table is full; the socket is handed back.
@@ -87,9 +106,9 @@ pub struct Pump<T> {
 pub struct Full(pub OwnedFd);
 
 impl<T> Pump<T> {
-    /// A pump for at most `seats` viewers, whose table is made here once. `tell` hears of each that leaves, and why.
+    /// A pump for at most `seats` viewers, whose table is made here once. `tell` hears of them.
     #[must_use]
-    pub fn new(seats: usize, tell: fn(&T, Left)) -> Self {
+    pub fn new(seats: usize, tell: Ears<T>) -> Self {
         Self {
             seats: Vec::with_capacity(seats),
             most: seats,
@@ -139,6 +158,17 @@ impl<T> Pump<T> {
         self.taken
     }
 
+    /// Measures what everybody got in the time since this was last asked.
+    pub fn measure(&mut self, elapsed: Duration) {
+        self.seats.iter_mut().filter_map(|s| s.viewer.as_mut()).for_each(|(v, _)| v.measure(elapsed));
+    }
+
+    /// All who watch, each with its ticket.
+    pub fn facts(&self, now: Duration) -> impl Iterator<Item = (Facts, &T)> {
+        let taken = self.seats.iter().filter_map(|s| s.viewer.as_ref());
+        taken.map(move |(viewer, ticket)| (viewer.facts(now), ticket))
+    }
+
     /// What was counted.
     #[must_use]
     pub fn counts(&self) -> PumpCounts {
@@ -171,10 +201,14 @@ impl<T> Pump<T> {
     }
 
     fn turn(&mut self, index: usize, now: Duration) {
-        let Some((viewer, _)) = &mut self.seats[index].viewer else { return };
-        let mut bench =
-            Bench { now, burst: &mut self.burst, scratch: &mut self.scratch, counts: &mut self.counts };
-        if let Step::Leave(why) = viewer.serve(&mut self.torn[index], &mut bench) {
+        let Self { seats, torn, burst, scratch, counts, tell, .. } = self;
+        let Some((viewer, ticket)) = &mut seats[index].viewer else { return };
+        let mut bench = Bench { now, burst, scratch, counts, first: None };
+        let step = viewer.serve(&mut torn[index], &mut bench);
+        if let Some(first) = bench.first {
+            (tell.begun)(ticket, first);
+        }
+        if let Step::Leave(why) = step {
             self.leave(index, why);
         }
     }
@@ -182,7 +216,7 @@ impl<T> Pump<T> {
     fn leave(&mut self, index: usize, why: Left) {
         if let Some((viewer, ticket)) = self.seats[index].viewer.take() {
             self.taken -= 1;
-            (self.tell)(&ticket, why);
+            (self.tell.left)(&ticket, why);
             log::debug!("a viewer left after {} bytes: {why:?}", viewer.sent());
             match why {
                 Left::HungUp => self.counts.hung_up += 1,

@@ -18,6 +18,11 @@ fn pair() -> (OwnedFd, TcpStream) {
     (near.into(), far)
 }
 
+/// Nobody wants to know.
+fn deaf<T>() -> Ears<T> {
+    Ears { begun: |_, _| (), left: |_, _| () }
+}
+
 fn read_all(far: &mut TcpStream, reader: &mut Reader) {
     let mut buffer = vec![0; 1 << 16];
     while let Ok(n @ 1..) = far.read(&mut buffer) {
@@ -28,7 +33,7 @@ fn read_all(far: &mut TcpStream, reader: &mut Reader) {
 #[test]
 fn a_viewer_gets_everything_from_its_start_on() {
     let mut feeder = Feeder::new(CAPACITY);
-    let mut pump = Pump::new(2, |_, _| ());
+    let mut pump = Pump::new(2, deaf());
     let (near, mut far) = pair();
     let ticket = Rc::new(());
     pump.adopt(near, feeder.feed.clone(), Rc::clone(&ticket), feeder.now()).unwrap();
@@ -56,7 +61,7 @@ fn a_viewer_gets_everything_from_its_start_on() {
 fn one_that_falls_behind_jumps_and_sees_no_damage() {
     for pause in 1..60 {
         let mut feeder = Feeder::new(CAPACITY);
-        let mut pump = Pump::new(1, |_, _| ());
+        let mut pump = Pump::new(1, deaf());
         let (near, mut far) = pair();
         pump.adopt(near, feeder.feed.clone(), (), feeder.now()).unwrap();
         let mut reader = Reader::new();
@@ -84,7 +89,7 @@ fn one_that_falls_behind_jumps_and_sees_no_damage() {
 #[test]
 fn one_that_is_too_slow_loses_whole_pictures() {
     let mut feeder = Feeder::new(CAPACITY);
-    let mut pump = Pump::new(1, |_, _| ());
+    let mut pump = Pump::new(1, deaf());
     // No TCP: its window opens by a timer, and the time of this test is not the kernel's.
     let (near, mut far) = UnixStream::pair().unwrap();
     setsockopt(&near, sockopt::SndBuf, &4096).unwrap();
@@ -109,7 +114,7 @@ fn one_that_is_too_slow_loses_whole_pictures() {
 #[test]
 fn one_that_takes_nothing_is_dropped() {
     let mut feeder = Feeder::new(CAPACITY);
-    let mut pump = Pump::new(1, |_, _| ());
+    let mut pump = Pump::new(1, deaf());
     let (near, _far) = pair();
     pump.adopt(near, feeder.feed.clone(), (), feeder.now()).unwrap();
     let mut lasted = 0;
@@ -125,7 +130,7 @@ fn one_that_takes_nothing_is_dropped() {
 #[test]
 fn a_full_table_hands_the_socket_back_and_a_seat_is_never_confused() {
     let feeder = Feeder::new(CAPACITY);
-    let mut pump = Pump::new(1, |_, _| ());
+    let mut pump = Pump::new(1, deaf());
     let first = pump.adopt(pair().0, feeder.feed.clone(), (), Duration::ZERO).unwrap();
     assert!(pump.adopt(pair().0, feeder.feed.clone(), (), Duration::ZERO).is_err());
     pump.hung_up(first);
@@ -140,7 +145,7 @@ fn a_full_table_hands_the_socket_back_and_a_seat_is_never_confused() {
 #[test]
 fn at_its_end_a_stream_is_sent_to_the_last_byte() {
     let mut feeder = Feeder::new(CAPACITY);
-    let mut pump = Pump::new(1, |_, _| ());
+    let mut pump = Pump::new(1, deaf());
     let (near, mut far) = pair();
     pump.adopt(near, feeder.feed.clone(), (), feeder.now()).unwrap();
     (0..30).for_each(|_| feeder.frame());
@@ -152,4 +157,42 @@ fn at_its_end_a_stream_is_sent_to_the_last_byte() {
     }
     assert_eq!(pump.viewers(), 0);
     assert_eq!(pump.counts().bytes, reader.packets as u64 * 188);
+}
+
+#[test]
+fn what_is_told_of_a_viewer_is_where_it_is() {
+    type Heard = Rc<std::cell::RefCell<Vec<First>>>;
+    let mut feeder = Feeder::new(CAPACITY);
+    let begun = |heard: &Heard, first| heard.borrow_mut().push(first);
+    let mut pump = Pump::new(1, Ears { begun, left: |_, _| () });
+    let (near, mut far) = pair();
+    let (heard, came) = (Heard::default(), feeder.now());
+    pump.adopt(near, feeder.feed.clone(), Rc::clone(&heard), came).unwrap();
+    let told = |pump: &Pump<Heard>, now| pump.facts(now).next().unwrap().0;
+    let before = told(&pump, came);
+    assert_eq!((before.state, before.lag, before.sent, heard.borrow().len()), ("waiting", 0, 0, 0));
+    let mut reader = Reader::new();
+    while heard.borrow().is_empty() {
+        feeder.frame();
+        pump.tick(feeder.now());
+    }
+    let first = heard.borrow()[0];
+    assert_eq!((first.placed, first.sent), (feeder.now(), feeder.now()));
+    assert!(first.sent > came && u128::from(first.behind_ms) < (first.sent - came).as_millis() + 1);
+    for _ in 0..8 {
+        pump.tick(feeder.now());
+        read_all(&mut far, &mut reader);
+    }
+    pump.measure(Duration::from_secs(2));
+    let live = told(&pump, feeder.now());
+    assert_eq!((live.state, live.lag, live.behind), ("live", 0, Some(Duration::ZERO)));
+    assert_eq!((live.rate, live.since), (live.sent * 4, came), "bits in each of two seconds");
+    let head = feeder.feed.ring().borrow().head();
+    // It takes nothing more while 40 frames come.
+    (0..40).for_each(|_| feeder.frame());
+    let behind = told(&pump, feeder.now());
+    assert_eq!(behind.lag, feeder.feed.ring().borrow().head() - head);
+    assert!(behind.lag > 0 && behind.behind > live.behind, "{behind:?}");
+    pump.measure(Duration::from_secs(1));
+    assert_eq!((told(&pump, feeder.now()).rate, heard.borrow().len()), (0, 1));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::Error;
 
-use super::{Left, PumpCounts};
+use super::{First, Left, PumpCounts};
 use crate::ring::Position;
 use crate::service::{Entrance, Feed, PREAMBLE_BYTES, ServiceRing};
 use crate::ts::PACKET;
@@ -29,6 +29,8 @@ pub(super) struct Bench<'a> {
     /// Where a preamble is put together.
     pub(super) scratch: &'a mut heapless::Vec<u8, PREAMBLE_BYTES>,
     pub(super) counts: &'a mut PumpCounts,
+    /// The viewer's first byte was sent.
+    pub(super) first: Option<First>,
 }
 
 impl Bench<'_> {
@@ -42,6 +44,25 @@ impl Bench<'_> {
     fn spend(&mut self, ring: &ServiceRing, sent: usize) {
         *self.burst -= sent.saturating_sub(ring.grown()).min(*self.burst);
     }
+}
+
+/// What is told of a viewer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// `waiting` for a place to start, `catching-up`, `live` or `jumping`.
+    pub state: &'static str,
+    /// Bytes between it and the head of its ring.
+    pub lag: u64,
+    /// The same as time, where that is known.
+    pub behind: Option<Duration>,
+    /// Bytes the kernel took.
+    pub sent: u64,
+    /// Bits a second that it took lately.
+    pub rate: u64,
+    /// When it came.
+    pub since: Duration,
+    /// Times that it fell behind and jumped.
+    pub jumps: u16,
 }
 
 /// What becomes of a viewer after its turn.
@@ -74,8 +95,13 @@ pub(super) struct Viewer {
     jumps: u16,
     /// When it came.
     since: Duration,
+    /// When there was a place to start, and how many milliseconds it was behind the head then.
+    placed: (Duration, u32),
     progress_at: Duration,
     sent: u64,
+    /// Bits a second in the time before it was measured last, when `measured` bytes were sent.
+    rate: u64,
+    measured: u64,
 }
 
 const _: () = assert!(size_of::<Viewer>() <= 128, "thousands of entries are walked each tick");
@@ -89,8 +115,41 @@ impl Viewer {
             state: State::Waiting,
             jumps: 0,
             since: now,
+            placed: (now, 0),
             progress_at: now,
             sent: 0,
+            rate: 0,
+            measured: 0,
+        }
+    }
+
+    /// Takes the rate of the time since this was last asked.
+    pub(super) fn measure(&mut self, elapsed: Duration) {
+        let bytes = self.sent - std::mem::replace(&mut self.measured, self.sent);
+        let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
+        self.rate = bytes.saturating_mul(8000) / millis;
+    }
+
+    /// What is told of it.
+    pub(super) fn facts(&self, now: Duration) -> Facts {
+        let ring = self.feed.ring().borrow();
+        let started =
+            !matches!(self.state, State::Waiting | State::Entering { entrance: Entrance::Join, .. });
+        let lag = ring.head().saturating_sub(self.position);
+        let behind = ring.written_at(self.position, now).map(|at| now.saturating_sub(at));
+        Facts {
+            state: match self.state {
+                State::Waiting | State::Entering { entrance: Entrance::Join, .. } => "waiting",
+                State::Entering { .. } | State::Leaving { .. } => "jumping",
+                State::Streaming { live: false } => "catching-up",
+                State::Streaming { live: true } => "live",
+            },
+            lag: if started { lag } else { 0 },
+            behind: behind.filter(|_| started),
+            sent: self.sent,
+            rate: self.rate,
+            since: self.since,
+            jumps: self.jumps,
         }
     }
 
@@ -109,6 +168,7 @@ impl Viewer {
         let ring = feed.ring().borrow();
         if matches!(self.state, State::Waiting) && ring.start(bench.now).is_some() {
             self.state = State::Entering { rap: None, entrance: Entrance::Join, done: 0 };
+            self.placed.0 = bench.now;
         }
         let lag = ring.head().saturating_sub(self.position);
         if matches!(self.state, State::Streaming { .. }) && lag > ring.lag_limit() {
@@ -178,6 +238,10 @@ impl Viewer {
         let first = &torn[gone.min(torn.len())..];
         let second = &bench.scratch[gone.saturating_sub(torn.len()).min(bench.scratch.len())..];
         let n = write_all_of(&self.socket, [first, second, span])?;
+        if self.sent == 0 {
+            let behind = bench.now.saturating_sub(rap.at).as_millis();
+            self.placed.1 = u32::try_from(behind).unwrap_or(u32::MAX);
+        }
         let total = gone + n;
         if total >= before {
             let on = (total - before) as u64;
@@ -212,18 +276,16 @@ impl Viewer {
         let at_head = matches!(self.state, State::Streaming { .. }) && self.position == ring.head();
         match sent {
             Ok(n) => {
-                if n > 0 && self.sent == 0 {
-                    let waited = bench.now.saturating_sub(self.since);
-                    log::debug!(
-                        "zap: a place to start, and the first byte, {} ms behind the head",
-                        waited.as_millis()
-                    );
-                }
+                let is_first = n > 0 && self.sent == 0;
                 self.sent += n as u64;
                 bench.counts.bytes += n as u64;
                 let idle = at_head || matches!(self.state, State::Waiting);
                 if n > 0 || idle {
                     self.progress_at = bench.now;
+                }
+                if is_first {
+                    let (placed, behind_ms) = self.placed;
+                    bench.first = Some(First { placed, sent: bench.now, behind_ms });
                 }
                 match ring.ended() {
                     Some(why) if idle => return Step::Leave(Left::Ended(why)),
