@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::reply::{self, NotNow};
 use super::visit::{Visit, challenge};
-use super::{Next, SetTopBox};
+use super::zaps::{Stages, Tuned};
+use super::{About, Next, SetTopBox};
 use crate::access::{Caller, LinkUse, Refusal, VIEWER_ID_MAX, ViewerId};
 use crate::channel::{Channel, ChannelError, Wanted};
 use crate::http::{Exchange, Method, Request, Status};
@@ -40,7 +41,8 @@ pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>
     match locked {
         Ok(lease) => {
             exchange.live(MPEG_TS).await?;
-            Ok(lease.map_or(Next::Close, |lease| Next::Watch(lease, link)))
+            let about = About { channel: channel.number() };
+            Ok(lease.map_or(Next::Close, |lease| Next::Watch(lease, link, about)))
         }
         Err(why) => {
             let (status, code, sentence) = why.answer(stb.take_over.can_ask());
@@ -66,7 +68,7 @@ async fn lock(stb: &SetTopBox, caller: &Caller, channel: &Channel, came: Duratio
         return Err(NotNow::Kept);
     }
     let lease = channel.lease(&stb.tuners, stb.wish(caller)).await.map_err(NotNow::Lease)?;
-    log_stages(stb, channel, came, allowed);
+    stb.zaps.note(caller.holder(), channel.number(), stages(stb, channel, came, allowed));
     stb.take_over.opened(caller.holder());
     if channel.is_marked_scrambled() && !shows_itself(stb, &lease).await {
         return Err(NotNow::Scrambled);
@@ -75,27 +77,14 @@ async fn lock(stb: &SetTopBox, caller: &Caller, channel: &Channel, came: Duratio
 }
 
 /// How long a zap took, stage by stage, as far as it came by now. The pump tells when the first byte goes.
-fn log_stages(stb: &SetTopBox, channel: &Channel, came: Duration, allowed: Duration) {
-    let now = clock::boot();
-    let ms = |from: Duration, to: Duration| to.saturating_sub(from).as_millis();
-    let tuned = channel.tuned(&stb.tuners.borrow());
-    match tuned.filter(|(stages, _)| stages.told >= allowed) {
-        Some((stages, opened)) => {
-            let tuned = stages.tuned.unwrap_or(stages.told);
-            let locked = stages.locked.unwrap_or(tuned);
-            let opened = opened.unwrap_or(locked);
-            log::info!(
-                "zap in {} ms: rights {}, tune {}, lock {}, filters {}, packets {}",
-                ms(came, now),
-                ms(came, allowed),
-                ms(allowed, tuned),
-                ms(tuned, locked),
-                ms(locked, opened),
-                ms(opened, now)
-            );
-        }
-        None => log::info!("zap in {} ms: rights {}, its mux was there", ms(came, now), ms(came, allowed)),
-    }
+fn stages(stb: &SetTopBox, channel: &Channel, came: Duration, allowed: Duration) -> Stages {
+    let told = channel.tuned(&stb.tuners.borrow()).filter(|(stages, _)| stages.told >= allowed);
+    let tuned = told.map(|(stages, opened)| {
+        let tuned = stages.tuned.unwrap_or(stages.told);
+        let locked = stages.locked.unwrap_or(tuned);
+        Tuned { tuned, locked, opened: opened.unwrap_or(locked) }
+    });
+    Stages { came, allowed, tuned, ready: clock::boot() }
 }
 
 /// A service that is listed as scrambled turns out to be clear: so are its packets, where a decoder can start.

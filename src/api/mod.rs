@@ -20,7 +20,7 @@ use crate::http::seats::Seat;
 use crate::http::server::Accepted;
 use crate::http::{Connection, Exchange, Request, Status};
 use crate::pairing::Pairing;
-use crate::pump::{Left, Pump};
+use crate::pump::{First, Left, Pump};
 use crate::reactor::Reactor;
 use crate::sys::clock;
 use crate::tuner::{Lease, Tuners};
@@ -38,6 +38,7 @@ mod session;
 mod status;
 mod terminals;
 mod visit;
+mod zaps;
 
 pub use ask::{TakeOver, TunerNews, TunerQuestion};
 pub use channels::{ChannelView, stream_path};
@@ -45,8 +46,16 @@ pub use ended::{Departed, Departures};
 pub use route::{ROUTES, Route, VERSION};
 pub use status::{mux_view, tuner_view};
 pub use terminals::TerminalView;
+pub use zaps::Zaps;
 
 use visit::Visit;
+
+/// What is sent to a viewer.
+#[derive(Clone, Copy)]
+struct About {
+    /// The number of its channel.
+    channel: u16,
+}
 
 /// What a viewer's place hangs on.
 pub struct Ticket {
@@ -54,6 +63,10 @@ pub struct Ticket {
     _seat: Seat,
     /// Its right.
     link: LinkUse,
+    /// Of what.
+    about: About,
+    /// How its zap went.
+    zaps: Rc<Zaps>,
     /// Who wants to know why it leaves.
     departures: Rc<Departures>,
 }
@@ -61,6 +74,13 @@ pub struct Ticket {
 /// Keeps why a viewer left, for itself to ask.
 pub fn note_end(ticket: &Ticket, why: Left) {
     ticket.departures.note(&ticket.link, why, clock::boot());
+}
+
+/// Takes note of how long a viewer's first byte took.
+pub fn note_begin(ticket: &Ticket, first: First) {
+    if let Some((holder, _)) = ticket.link.viewer() {
+        ticket.zaps.begun(holder, ticket.about.channel, first);
+    }
 }
 
 /// What a box without a name is called.
@@ -86,6 +106,8 @@ pub struct SetTopBox {
     pub take_over: TakeOver,
     /// Why streams ended.
     pub departures: Rc<Departures>,
+    /// How long zaps took.
+    pub zaps: Rc<Zaps>,
     /// Names that are this box's, beside its addresses and `localhost`.
     pub names: Vec<String>,
     /// The name that it has from its name service.
@@ -99,7 +121,7 @@ enum Next {
     /// The end of the connection.
     Close,
     /// The socket becomes a viewer's.
-    Watch(Lease, LinkUse),
+    Watch(Lease, LinkUse, About),
 }
 
 impl Next {
@@ -113,7 +135,9 @@ pub async fn serve(stb: Rc<SetTopBox>, accepted: Accepted) {
     let Accepted { stream, local, peer, seat, mut head } = accepted;
     let mut connection = Connection::new(stream, &stb.reactor);
     match converse(&stb, &mut connection, (local, peer, &seat), head.buffer()).await {
-        Ok(Next::Watch(lease, link)) => stb.seat(connection.into_stream().into_fd(), lease, seat, link),
+        Ok(Next::Watch(lease, link, about)) => {
+            stb.seat(connection.into_stream().into_fd(), lease, (seat, link, about));
+        }
         Ok(_) => connection.linger().await,
         Err(e) => log::debug!("a connection ended: {e}"),
     }
@@ -134,11 +158,12 @@ impl SetTopBox {
     }
 
     /// From here on the pump serves the socket.
-    fn seat(&self, socket: OwnedFd, lease: Lease, seat: Seat, link: LinkUse) {
+    fn seat(&self, socket: OwnedFd, lease: Lease, (seat, link, about): (Seat, LinkUse, About)) {
         if link.is_over() {
             return; // put out while its channel was being locked
         }
-        let ticket = Ticket { _seat: seat, link, departures: Rc::clone(&self.departures) };
+        let (zaps, departures) = (Rc::clone(&self.zaps), Rc::clone(&self.departures));
+        let ticket = Ticket { _seat: seat, link, about, zaps, departures };
         let mut pump = self.pump.borrow_mut();
         match pump.adopt(socket, lease.into_feed(), ticket, clock::boot()) {
             Ok(number) => {

@@ -127,6 +127,7 @@ pub struct Wanted {
 /// A channel that may be watched by who asked. Made by `access`, after it checked the right.
 #[derive(Debug)]
 pub struct Channel {
+    number: u16,
     mux: MuxId,
     known: Known,
     /// It is listed as such.
@@ -156,6 +157,12 @@ pub struct Renamed {
 }
 
 impl Channel {
+    /// The number it was granted by.
+    #[must_use]
+    pub fn number(&self) -> u16 {
+        self.number
+    }
+
     /// What a wish for it would lead to now. `can_ask`: somebody is there who can answer for the television.
     #[must_use]
     pub fn reach(&self, tuners: &Tuners, wish: Priority, can_ask: bool) -> Choice {

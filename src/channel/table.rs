@@ -123,7 +123,7 @@ impl ChannelTable {
         }
         let mux = self.mux_of(entry).ok_or(ChannelError::NoSource(wanted.number))?;
         let tracks = entry.tracks(wanted.tracks).ok_or(ChannelError::NoAudio(wanted.number))?;
-        Ok(Channel { mux, known: entry.known(tracks), scrambled: entry.scrambled })
+        Ok(Channel { number: entry.number, mux, known: entry.known(tracks), scrambled: entry.scrambled })
     }
 
     /// The entry of `number`.

@@ -71,10 +71,14 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
         pairing,
         channels: RefCell::new(channels),
         tuners: RefCell::new(tuners),
-        pump: RefCell::new(Pump::new(board::CONNECTIONS, Ears { begun: |_, _| (), left: api::note_end })),
+        pump: RefCell::new(Pump::new(
+            board::CONNECTIONS,
+            Ears { begun: api::note_begin, left: api::note_end },
+        )),
         guide: RefCell::new(guide()),
         departures: departures(&hub),
         take_over: tuners::take_over(&hub),
+        zaps: Rc::default(),
         names: settings.names.clone(),
         registered: RefCell::default(),
     });
