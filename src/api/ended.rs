@@ -74,7 +74,7 @@ impl Departures {
 /// The word for it, in answers and events.
 const fn word(why: Left) -> Option<&'static str> {
     Some(match why {
-        Left::HungUp => return None,
+        Left::HungUp | Left::Fetched => return None,
         Left::Stalled => "stalled",
         Left::TooSlow => "too-slow",
         Left::PutOut => "put-out",

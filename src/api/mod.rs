@@ -153,7 +153,7 @@ impl SetTopBox {
     /// Ends the streams of who was put out, and of viewers that have a newer one.
     pub fn end_what_is_over(&self) {
         if self.access.take_over() {
-            self.pump.borrow_mut().put_out(|ticket| ticket.link.is_over());
+            self.pump.borrow_mut().put_out(Left::PutOut, |ticket| ticket.link.is_over());
         }
     }
 

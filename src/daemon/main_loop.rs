@@ -156,7 +156,7 @@ impl Round {
     /// The tick while something is open; else the next survey's time, or that of a sign of life where one is wanted.
     fn next_tick(&self, stb: &SetTopBox, watched: Option<Duration>) -> Option<Duration> {
         let tuners = stb.tuners.borrow();
-        if tuners.is_active() || self.stop_at.is_some() || stb.pump.borrow().viewers() > 0 {
+        if tuners.is_active() || self.stop_at.is_some() || !stb.pump.borrow().is_idle() {
             return Some(self.period);
         }
         let wait = tuners.next_survey().map(|at| at.saturating_sub(clock::boot()).clamp(HOUSEKEEPING, DAY));

@@ -1,15 +1,18 @@
 //! The pump: sends every viewer what its ring has, once a tick.
 //!
 //! Owns the sockets of all who watch, in a table of fixed size. A viewer is a position in a ring and nothing more: one
-//! plain write of one contiguous span a tick, no queue, no buffer. Knows nothing of HTTP, rights or tuners; what a
+//! plain write of one contiguous span a tick, no queue, no buffer. Who fetches a finished piece of a ring is served the
+//! same way, up to the piece's end. Knows nothing of HTTP, rights or tuners; what a
 //! viewer's right hangs on is a `Ticket` that is dropped with it.
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
 
+use crate::ring::Position;
 pub use crate::service::Ended;
 use crate::service::{Feed, PREAMBLE_BYTES};
 use crate::sys::socket::set_not_sent_low_water;
@@ -40,6 +43,8 @@ pub enum Left {
     PutOut,
     /// The stream ended and it has it all.
     Ended(Ended),
+    /// It has the piece that it came for.
+    Fetched,
 }
 
 /// How a viewer's stream began.
@@ -76,6 +81,10 @@ pub struct PumpCounts {
     pub stalled: u64,
     /// Jumped too often.
     pub too_slow: u64,
+    /// Pieces that were sent whole.
+    pub fetched: u64,
+    /// Pieces that the ring took back before they were sent.
+    pub lapped: u64,
 }
 
 /// One seat of the table.
@@ -91,6 +100,8 @@ pub struct Pump<T> {
     seats: Vec<Seat<T>>,
     most: usize,
     taken: usize,
+    /// How many of them fetch a piece.
+    fetching: usize,
     /// For each seat. Apart, since the table is walked each tick and these are needed once in an hour.
     torn: Vec<Torn>,
     counts: PumpCounts,
@@ -113,6 +124,7 @@ impl<T> Pump<T> {
             seats: Vec::with_capacity(seats),
             most: seats,
             taken: 0,
+            fetching: 0,
             torn: Vec::with_capacity(seats),
             counts: PumpCounts::default(),
             burst: BURST_ALL,
@@ -124,6 +136,29 @@ impl<T> Pump<T> {
     /// Takes over a socket whose reply head is written: from now on it gets `feed`. Gives the number that
     /// [`Pump::hung_up`] knows it by.
     pub fn adopt(&mut self, socket: OwnedFd, feed: Feed, ticket: T, now: Duration) -> Result<u64, Full> {
+        self.sit(socket, ticket, now, |socket| Viewer::new(socket, feed, now))
+    }
+
+    /// The same for a piece of the ring that begins at a random access point: from now on the socket gets the preamble
+    /// of that and the piece. Where the ring takes that back before it is sent, or the peer stops to read, the connection
+    /// is reset.
+    pub fn adopt_fetching(
+        &mut self,
+        socket: OwnedFd,
+        (feed, piece): (Feed, Range<Position>),
+        ticket: T,
+        now: Duration,
+    ) -> Result<u64, Full> {
+        self.sit(socket, ticket, now, |socket| Viewer::fetching(socket, feed, piece, now))
+    }
+
+    fn sit(
+        &mut self,
+        socket: OwnedFd,
+        ticket: T,
+        now: Duration,
+        viewer: impl FnOnce(OwnedFd) -> Viewer,
+    ) -> Result<u64, Full> {
         let index = self.seats.iter().position(|s| s.viewer.is_none()).unwrap_or(self.seats.len());
         if index >= self.most {
             return Err(Full(socket));
@@ -137,7 +172,9 @@ impl<T> Pump<T> {
         }
         let seat = &mut self.seats[index];
         seat.generation = (seat.generation + 1) & 0x00ff_ffff;
-        seat.viewer = Some((Viewer::new(socket, feed, now), ticket));
+        let viewer = viewer(socket);
+        self.fetching += usize::from(viewer.is_fetching());
+        seat.viewer = Some((viewer, ticket));
         self.taken += 1;
         let number = number(index, seat.generation);
         self.turn(index, now); // its first bytes need not wait for the tick
@@ -152,10 +189,16 @@ impl<T> Pump<T> {
         seat.viewer.as_ref().map(|(viewer, _)| viewer.socket())
     }
 
-    /// How many watch.
+    /// How many watch; who fetches a piece is none of them.
     #[must_use]
     pub fn viewers(&self) -> usize {
-        self.taken
+        self.taken - self.fetching
+    }
+
+    /// There is nobody to be served.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.taken == 0
     }
 
     /// Measures what everybody got in the time since this was last asked.
@@ -163,10 +206,11 @@ impl<T> Pump<T> {
         self.seats.iter_mut().filter_map(|s| s.viewer.as_mut()).for_each(|(v, _)| v.measure(elapsed));
     }
 
-    /// All who watch, each with its ticket.
+    /// All who watch, each with its ticket; who fetches a piece is none of them.
     pub fn facts(&self, now: Duration) -> impl Iterator<Item = (Facts, &T)> {
         let taken = self.seats.iter().filter_map(|s| s.viewer.as_ref());
-        taken.map(move |(viewer, ticket)| (viewer.facts(now), ticket))
+        let watching = taken.filter(|(viewer, _)| !viewer.is_fetching());
+        watching.map(move |(viewer, ticket)| (viewer.facts(now), ticket))
     }
 
     /// What was counted.
@@ -183,11 +227,11 @@ impl<T> Pump<T> {
         }
     }
 
-    /// Ends the streams whose ticket `is_over`.
-    pub fn put_out(&mut self, is_over: impl Fn(&T) -> bool) {
+    /// Ends the streams whose ticket `is_over`, for this reason.
+    pub fn put_out(&mut self, why: Left, is_over: impl Fn(&T) -> bool) {
         for index in 0..self.seats.len() {
             if self.seats[index].viewer.as_ref().is_some_and(|(_, ticket)| is_over(ticket)) {
-                self.leave(index, Left::PutOut);
+                self.leave(index, why);
             }
         }
     }
@@ -216,12 +260,20 @@ impl<T> Pump<T> {
     fn leave(&mut self, index: usize, why: Left) {
         if let Some((viewer, ticket)) = self.seats[index].viewer.take() {
             self.taken -= 1;
+            if viewer.is_fetching() {
+                self.fetching -= 1;
+                if why != Left::Fetched {
+                    viewer.reset();
+                }
+            }
             (self.tell.left)(&ticket, why);
             log::debug!("a viewer left after {} bytes: {why:?}", viewer.sent());
             match why {
                 Left::HungUp => self.counts.hung_up += 1,
                 Left::Stalled => self.counts.stalled += 1,
+                Left::TooSlow if viewer.is_fetching() => self.counts.lapped += 1,
                 Left::TooSlow => self.counts.too_slow += 1,
+                Left::Fetched => self.counts.fetched += 1,
                 Left::PutOut | Left::Ended(_) => {}
             }
         }

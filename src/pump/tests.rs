@@ -159,6 +159,92 @@ fn at_its_end_a_stream_is_sent_to_the_last_byte() {
     assert_eq!(pump.counts().bytes, reader.packets as u64 * 188);
 }
 
+/// The first piece of a ring of so many frames, with the bytes that whoever fetches it is to get.
+fn piece(feeder: &Feeder) -> (Range<u64>, Vec<u8>) {
+    let ring = feeder.feed.ring().borrow();
+    let range = ring.segments().next().unwrap().range();
+    let mut bytes = heapless::Vec::<u8, PREAMBLE_BYTES>::new();
+    let rap = ring.rap_at(range.start).unwrap();
+    ring.preamble(&rap, crate::service::Entrance::Join, &mut bytes).unwrap();
+    let body = ring.window(range.start, usize::try_from(range.end - range.start).unwrap()).unwrap();
+    (range, [&bytes[..], body].concat())
+}
+
+fn fetching(capacity: usize) -> (Feeder, Pump<()>, TcpStream, Vec<u8>) {
+    let mut feeder = Feeder::new(capacity);
+    (0..100).for_each(|_| feeder.frame());
+    let (range, bytes) = piece(&feeder);
+    let mut pump = Pump::new(1, deaf());
+    let (near, far) = pair();
+    pump.adopt_fetching(near, (feeder.feed.clone(), range), (), feeder.now()).unwrap();
+    (feeder, pump, far, bytes)
+}
+
+#[test]
+fn a_piece_is_sent_whole_and_then_the_connection_ends() {
+    let (mut feeder, mut pump, mut far, expected) = fetching(8 * CAPACITY);
+    assert_eq!((pump.viewers(), pump.is_idle()), (0, false), "who fetches does not watch");
+    let (mut got, mut buffer) = (Vec::new(), [0; 1000]);
+    for _ in 0..100_000 {
+        match far.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => got.extend_from_slice(&buffer[..n]),
+            Err(_) => pump.tick(feeder.now()),
+        }
+    }
+    assert!(got == expected, "{} of {} bytes", got.len(), expected.len());
+    assert_eq!((pump.counts().fetched, pump.is_idle()), (1, true));
+    feeder.frame();
+    pump.tick(feeder.now());
+}
+
+#[test]
+fn a_piece_that_the_ring_takes_back_is_reset_and_never_padded() {
+    let (mut feeder, mut pump, mut far, expected) = fetching(8 * CAPACITY);
+    let mut ticks = 0;
+    while !pump.is_idle() {
+        feeder.frame();
+        // Fast, so that its time is not up before the ring is.
+        pump.tick(Duration::from_secs(4));
+        ticks += 1;
+        assert!(ticks < 2000);
+    }
+    let (mut got, mut buffer) = (Vec::new(), [0; 1000]);
+    let end = loop {
+        match far.read(&mut buffer) {
+            Ok(0) => break "closed",
+            Ok(n) => got.extend_from_slice(&buffer[..n]),
+            Err(e) if e.kind() == io::ErrorKind::ConnectionReset => break "reset",
+            Err(_) => std::thread::yield_now(),
+        }
+    };
+    assert_eq!((end, pump.counts().lapped, pump.counts().fetched), ("reset", 1, 0));
+    assert!(got.len() < expected.len() && expected.starts_with(&got), "{} bytes", got.len());
+}
+
+#[test]
+fn who_stops_reading_a_piece_is_dropped_and_who_is_put_out_gets_no_more() {
+    let (feeder, mut pump, _far, _) = fetching(8 * CAPACITY);
+    // What the kernels keep for it goes first.
+    for tick in 0..1000 {
+        pump.tick(feeder.now() + Duration::from_millis(tick));
+    }
+    pump.tick(feeder.now() + Duration::from_secs(12));
+    assert_eq!((pump.counts().stalled, pump.is_idle()), (1, true));
+    let (_, mut pump, mut far, _) = fetching(8 * CAPACITY);
+    pump.put_out(Left::PutOut, |()| true);
+    assert!(pump.is_idle());
+    let mut buffer = [0; 1 << 16];
+    let end = loop {
+        match far.read(&mut buffer) {
+            Ok(1..) => {}
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),
+            other => break other.map_err(|e| e.kind()),
+        }
+    };
+    assert_eq!(end, Err(io::ErrorKind::ConnectionReset));
+}
+
 #[test]
 fn what_is_told_of_a_viewer_is_where_it_is() {
     type Heard = Rc<std::cell::RefCell<Vec<First>>>;

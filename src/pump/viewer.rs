@@ -1,10 +1,12 @@
 //! One viewer: where it is in its ring, and how it gets on.
 
 use std::io::IoSlice;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use nix::Error;
+use nix::sys::socket::{setsockopt, sockopt};
 
 use super::{First, Left, PumpCounts};
 use crate::ring::Position;
@@ -83,7 +85,13 @@ enum State {
     Streaming { live: bool },
     /// It is about to jump, and gets the rest of its access unit, up to `until`.
     Leaving { until: Position },
+    /// It fetches a piece of the ring: the preamble of the random access point where that begins, of which `done` bytes
+    /// are gone, and the ring up to `until`.
+    Fetching { until: Position, done: u16 },
 }
+
+/// Of a preamble that is gone.
+const ALL: u16 = u16::MAX;
 
 /// One who watches: an entry of the pump's table.
 pub(super) struct Viewer {
@@ -141,6 +149,7 @@ impl Viewer {
             state: match self.state {
                 State::Waiting | State::Entering { entrance: Entrance::Join, .. } => "waiting",
                 State::Entering { .. } | State::Leaving { .. } => "jumping",
+                State::Fetching { .. } => "fetching",
                 State::Streaming { live: false } => "catching-up",
                 State::Streaming { live: true } => "live",
             },
@@ -150,6 +159,27 @@ impl Viewer {
             rate: self.rate,
             since: self.since,
             jumps: self.jumps,
+        }
+    }
+
+    /// One who fetches a piece that begins at a random access point.
+    pub(super) fn fetching(socket: OwnedFd, feed: Feed, piece: Range<Position>, now: Duration) -> Self {
+        let state = State::Fetching { until: piece.end, done: 0 };
+        let written = feed.ring().borrow().written_at(piece.start, now).unwrap_or(now);
+        let behind_ms = u32::try_from(now.saturating_sub(written).as_millis()).unwrap_or(u32::MAX);
+        Self { position: piece.start, state, placed: (now, behind_ms), ..Self::new(socket, feed, now) }
+    }
+
+    /// It fetches a piece, and does not watch.
+    pub(super) fn is_fetching(&self) -> bool {
+        matches!(self.state, State::Fetching { .. })
+    }
+
+    /// What the peer has not got yet will not come: it is to notice.
+    pub(super) fn reset(&self) {
+        let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+        if let Err(e) = setsockopt(&self.socket, sockopt::Linger, &linger) {
+            log::debug!("a connection cannot be reset: {e}"); // it ends before its length, too
         }
     }
 
@@ -184,6 +214,7 @@ impl Viewer {
             State::Entering { rap, entrance, done } => self.enter(&ring, torn, bench, rap, entrance, done),
             State::Streaming { live } => self.stream(&ring, bench, live),
             State::Leaving { until } => self.leave(&ring, until),
+            State::Fetching { until, done } => self.fetch(&ring, bench, until, done),
         };
         self.conclude(&ring, sent, bench)
     }
@@ -194,6 +225,35 @@ impl Viewer {
         let span = ring.window(self.position, most).map_err(|_| Error::ENOLINK)?;
         let n = nix::unistd::write(&self.socket, span)?;
         self.position += n as u64;
+        Ok(n)
+    }
+
+    /// Sends the preamble of a piece and the next span of it. What the ring takes back is never made up for.
+    fn fetch(
+        &mut self,
+        ring: &ServiceRing,
+        bench: &mut Bench<'_>,
+        until: Position,
+        done: u16,
+    ) -> Result<usize, Error> {
+        if !ring.holds(self.position) {
+            return Err(Error::ENOLINK);
+        }
+        bench.scratch.clear();
+        if done != ALL {
+            let rap = ring.rap_at(self.position).ok_or(Error::ENOLINK)?;
+            ring.preamble(&rap, Entrance::Join, bench.scratch).ok_or(Error::ENOLINK)?;
+        }
+        let gone = usize::from(done).min(bench.scratch.len());
+        let before = &bench.scratch[gone..];
+        let most = usize::try_from(until - self.position).unwrap_or(usize::MAX).min(bench.allowance(ring));
+        let span = ring.window(self.position, most).map_err(|_| Error::ENOLINK)?;
+        let n = write_all_of(&self.socket, [before, span, &[]])?;
+        let on = n.saturating_sub(before.len());
+        let done = if n < before.len() { u16::try_from(gone + n).unwrap_or(ALL) } else { ALL };
+        bench.spend(ring, on);
+        self.position += on as u64;
+        self.state = State::Fetching { until, done };
         Ok(n)
     }
 
@@ -287,8 +347,11 @@ impl Viewer {
                     let (placed, behind_ms) = self.placed;
                     bench.first = Some(First { placed, sent: bench.now, behind_ms });
                 }
-                match ring.ended() {
-                    Some(why) if idle => return Step::Leave(Left::Ended(why)),
+                match (self.state, ring.ended()) {
+                    (State::Fetching { until, done: ALL }, _) if self.position >= until => {
+                        return Step::Leave(Left::Fetched);
+                    }
+                    (_, Some(why)) if idle => return Step::Leave(Left::Ended(why)),
                     _ => {}
                 }
             }
