@@ -72,6 +72,7 @@ pub(crate) const KEYS: &[(&str, &str, &str)] = &[
         "Group whose members may see status, channels, tuners and events there; empty: none.",
     ),
     ("streams_per_terminal", "u16", "Streams of one terminal at one time, whatever the links."),
+    ("hls_sessions", "usize", "Who watches by HLS at one time, 1 to 1024; a ring serves any number of them."),
     (
         "clock_source",
         "&str",

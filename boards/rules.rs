@@ -155,6 +155,7 @@ fn capacities(j: &mut Judge<'_>) {
         ("connections", 1, 65_536, "a descriptor each"),
         ("listeners", 1, 64, "a descriptor each"),
         ("local_peers", 1, 64, "a descriptor each"),
+        ("hls_sessions", 1, 1024, "a ring each at worst"),
         ("streams_per_terminal", 1, 255, "players that open a stream anew need two"),
     ] {
         j.within(key, least, most, why);

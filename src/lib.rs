@@ -21,6 +21,7 @@
 //! | [`demux`] | routes by PID, section filters | rings, what tables mean |
 //! | [`service`] | one service's ring: its PSI/SI, its places to start | sources, readers |
 //! | [`pump`] | viewers' sockets and positions | HTTP, rights, tuners |
+//! | [`hls`] | who watches by HLS, and the text of playlists | HTTP, rights, tuners |
 //! | [`http`] | requests, replies, limits | routes |
 //! | [`api`] | routes and wording | keys, tuning |
 //! | [`pairing`] | the window in which a terminal is let in, attempts, public-key work | HTTP, JSON, who was let in |
@@ -74,6 +75,7 @@ pub mod fetch;
 pub mod frontend;
 pub mod guide;
 pub mod handshake;
+pub mod hls;
 pub mod http;
 pub mod import;
 pub mod local;

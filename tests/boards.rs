@@ -134,6 +134,7 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("listeners = 65", "listeners", "a descriptor each"),
     ("local_peers = 65", "local_peers", "a descriptor each"),
     ("streams_per_terminal = 300", "streams_per_terminal", "1 to 255"),
+    ("hls_sessions = 2000", "hls_sessions", "1 to 1024"),
     ("heads = 65", "heads", "more than connections"),
     ("connections_per_source = 65", "connections_per_source", "more than connections"),
     ("silence_max_ms = 9999", "silence_max_ms", "joined anew"),

@@ -28,6 +28,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("demux", &["ts"]),
     ("service", &["board", "rap", "ring", "ts"]),
     ("pump", &["ring", "service", "sys", "ts"]),
+    // beside the pump: it says what of a ring can be fetched, and sends nothing
+    ("hls", &["board", "service"]),
     // control: http ─▶ api ─▶ pairing ─▶ access ─▶ channel ─▶ tuner
     ("tuner", &["board", "delivery", "demux", "frontend", "guide", "service", "source", "text", "ts"]),
     ("channel", &["board", "delivery", "import", "sys", "ts", "tuner"]),
