@@ -46,6 +46,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "channel",
             "guide",
             "handshake",
+            // the pieces that it has the pump send
+            "hls",
             "http",
             "pairing",
             "pump",

@@ -53,7 +53,7 @@ pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>
 
 impl SetTopBox {
     /// A HEAD takes no tuner; what the television would have to be asked for is said.
-    fn would_ask(&self, caller: &Caller, channel: &Channel) -> Result<(), NotNow> {
+    pub(super) fn would_ask(&self, caller: &Caller, channel: &Channel) -> Result<(), NotNow> {
         match channel.reach(&self.tuners.borrow(), self.wish(caller), true) {
             Choice::Ask(_) => Err(NotNow::Lease(LeaseError::Ask)),
             _ => Ok(()),
@@ -62,7 +62,12 @@ impl SetTopBox {
 }
 
 /// Locks the channel for the caller, whose request `came` then.
-async fn lock(stb: &SetTopBox, caller: &Caller, channel: &Channel, came: Duration) -> Result<Lease, NotNow> {
+pub(super) async fn lock(
+    stb: &SetTopBox,
+    caller: &Caller,
+    channel: &Channel,
+    came: Duration,
+) -> Result<Lease, NotNow> {
     let allowed = clock::boot();
     if stb.is_kept_from(caller, channel) {
         return Err(NotNow::Kept);
@@ -106,15 +111,24 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Who, and may they. The viewer's earlier stream ends here, before the new one needs a tuner; a HEAD ends none.
 fn open(stb: &SetTopBox, visit: &Visit<'_>, is_head: bool) -> Result<(Caller, Channel, LinkUse), Refusal> {
+    let (caller, channel, viewer) = admit(stb, visit)?;
+    let link = stb.access.connect(&caller, viewer.filter(|_| !is_head))?;
+    stb.end_what_is_over();
+    Ok((caller, channel, link))
+}
+
+/// Who asks, for which channel, and what their viewer calls itself.
+pub(super) fn admit(
+    stb: &SetTopBox,
+    visit: &Visit<'_>,
+) -> Result<(Caller, Channel, Option<ViewerId>), Refusal> {
     let caller = visit.caller(stb)?;
     let channel = caller.open(&stb.channels.borrow(), &wanted(&visit.request, visit.part)?)?;
-    let viewer = match visit.request.has_parameter("v") && !is_head {
+    let viewer = match visit.request.has_parameter("v") {
         true => Some(viewer_id(&visit.request).ok_or(Refusal::BadRequest(BAD_VIEWER))?),
         false => None,
     };
-    let link = stb.access.connect(&caller, viewer)?;
-    stb.end_what_is_over();
-    Ok((caller, channel, link))
+    Ok((caller, channel, viewer))
 }
 
 pub(super) const BAD_VIEWER: &str = "v is up to 32 letters, digits, '-' and '_'";
@@ -140,7 +154,7 @@ pub(super) fn wanted(request: &Request<'_>, number: &str) -> Result<Wanted, Refu
 }
 
 /// A name that is another channel's is answered with both, so that the terminal can mend its list.
-async fn refuse<S: Read<Error = io::Error> + Write<Error = io::Error>>(
+pub(super) async fn refuse<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     stb: &SetTopBox,
     mut exchange: Exchange<'_, S>,
     why: &Refusal,

@@ -14,13 +14,14 @@ use embedded_io_async::{Read, Write};
 use crate::access::{Access, Door, LinkUse};
 use crate::channel::ChannelTable;
 use crate::guide::Epg;
+use crate::hls::{Piece, Sessions};
 use crate::http::connection::{Asked, HeadBuffer};
 use crate::http::request::{address_of, host_of};
 use crate::http::seats::Seat;
 use crate::http::server::Accepted;
 use crate::http::{Connection, Exchange, Request, Status};
 use crate::pairing::Pairing;
-use crate::pump::{First, Left, Pump};
+use crate::pump::{self, First, Left, Pump};
 use crate::reactor::Reactor;
 use crate::sys::clock;
 use crate::tuner::{Lease, Tuners};
@@ -29,6 +30,7 @@ mod ask;
 mod channels;
 mod ended;
 mod epg;
+mod hls;
 mod live;
 mod pair;
 mod playlist;
@@ -43,6 +45,7 @@ mod zaps;
 pub use ask::{TakeOver, TunerNews, TunerQuestion};
 pub use channels::{ChannelView, stream_path};
 pub use ended::{Departed, Departures};
+pub use hls::{Watcher, no_sessions};
 pub use route::{ROUTES, Route, VERSION};
 pub use status::{mux_view, tuner_view};
 pub use terminals::TerminalView;
@@ -62,18 +65,20 @@ pub struct Ticket {
     /// Its connection.
     _seat: Seat,
     /// Its right.
-    link: LinkUse,
+    link: Rc<LinkUse>,
     /// Of what.
     about: About,
     /// How its zap went.
     zaps: Rc<Zaps>,
-    /// Who wants to know why it leaves.
-    departures: Rc<Departures>,
+    /// Who wants to know why it leaves; nobody where it fetches a piece.
+    departures: Option<Rc<Departures>>,
 }
 
 /// Keeps why a viewer left, for itself to ask.
 pub fn note_end(ticket: &Ticket, why: Left) {
-    ticket.departures.note(&ticket.link, why, clock::boot());
+    if let Some(departures) = &ticket.departures {
+        departures.note(&ticket.link, why, clock::boot());
+    }
 }
 
 /// Takes note of how long a viewer's first byte took.
@@ -100,8 +105,10 @@ pub struct SetTopBox {
     pub tuners: RefCell<Tuners>,
     /// The programme guide.
     pub guide: RefCell<Epg>,
-    /// All who watch.
+    /// All whom something is sent to.
     pub pump: RefCell<Pump<Ticket>>,
+    /// All who watch by HLS.
+    pub hls: RefCell<Sessions<Watcher>>,
     /// The way to who sits before the television.
     pub take_over: TakeOver,
     /// Why streams ended.
@@ -122,6 +129,8 @@ enum Next {
     Close,
     /// The socket becomes a viewer's.
     Watch(Lease, LinkUse, About),
+    /// The socket gets a piece of a ring.
+    Fetch(Piece, Rc<LinkUse>, About),
 }
 
 impl Next {
@@ -136,7 +145,10 @@ pub async fn serve(stb: Rc<SetTopBox>, accepted: Accepted) {
     let mut connection = Connection::new(stream, &stb.reactor);
     match converse(&stb, &mut connection, (local, peer, &seat), head.buffer()).await {
         Ok(Next::Watch(lease, link, about)) => {
-            stb.seat(connection.into_stream().into_fd(), lease, (seat, link, about));
+            stb.seat(connection.into_stream().into_fd(), lease, (seat, Rc::new(link), about));
+        }
+        Ok(Next::Fetch(piece, link, about)) => {
+            stb.send(connection.into_stream().into_fd(), piece, (seat, link, about));
         }
         Ok(_) => connection.linger().await,
         Err(e) => log::debug!("a connection ended: {e}"),
@@ -154,26 +166,46 @@ impl SetTopBox {
     pub fn end_what_is_over(&self) {
         if self.access.take_over() {
             self.pump.borrow_mut().put_out(Left::PutOut, |ticket| ticket.link.is_over());
+            self.end_hls(Left::PutOut, |watcher| watcher.is_over());
         }
     }
 
+    /// How many watch.
+    #[must_use]
+    pub fn viewers(&self) -> usize {
+        self.pump.borrow().viewers() + self.hls.borrow().len()
+    }
+
     /// From here on the pump serves the socket.
-    fn seat(&self, socket: OwnedFd, lease: Lease, (seat, link, about): (Seat, LinkUse, About)) {
+    fn seat(&self, socket: OwnedFd, lease: Lease, (seat, link, about): (Seat, Rc<LinkUse>, About)) {
         if link.is_over() {
             return; // put out while its channel was being locked
         }
-        let (zaps, departures) = (Rc::clone(&self.zaps), Rc::clone(&self.departures));
+        let (zaps, departures) = (Rc::clone(&self.zaps), Some(Rc::clone(&self.departures)));
         let ticket = Ticket { _seat: seat, link, about, zaps, departures };
-        let mut pump = self.pump.borrow_mut();
-        match pump.adopt(socket, lease.into_feed(), ticket, clock::boot()) {
-            Ok(number) => {
-                let watched = pump.socket(number).map(|s| self.reactor.watch_hangup(s, number));
-                if let Some(Err(e)) = watched {
-                    log::debug!("a viewer's end will be noticed only when it is written to: {e}");
-                }
-            }
-            // Every connection has a seat and the pump has as many, so this is a race that cannot be.
-            Err(full) => drop(full),
+        let adopted = self.pump.borrow_mut().adopt(socket, lease.into_feed(), ticket, clock::boot());
+        self.attend(adopted);
+    }
+
+    /// From here on the pump sends the piece.
+    fn send(&self, socket: OwnedFd, piece: Piece, (seat, link, about): (Seat, Rc<LinkUse>, About)) {
+        if link.is_over() {
+            return; // put out while the head was being sent
+        }
+        let zaps = Rc::clone(&self.zaps);
+        let ticket = Ticket { _seat: seat, link, about, zaps, departures: None };
+        let piece = (piece.feed, piece.range);
+        let adopted = self.pump.borrow_mut().adopt_fetching(socket, piece, ticket, clock::boot());
+        self.attend(adopted);
+    }
+
+    /// Whoever hangs up is let go at once.
+    fn attend(&self, adopted: Result<u64, pump::Full>) {
+        // Every connection has a seat and the pump has as many, so that it is full is a race that cannot be.
+        let Ok(number) = adopted else { return };
+        let watched = self.pump.borrow().socket(number).map(|s| self.reactor.watch_hangup(s, number));
+        if let Some(Err(e)) = watched {
+            log::debug!("a viewer's end will be noticed only when it is written to: {e}");
         }
     }
 
@@ -259,6 +291,9 @@ async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     // What is asked for now and then is boxed, for the future of every connection to stay small.
     let going_on = match found.route {
         Route::Live => return Box::pin(live::answer(stb, &visit, exchange)).await,
+        Route::HlsIndex => return Box::pin(hls::index(stb, &visit, exchange)).await,
+        Route::HlsPlaylist => return Box::pin(hls::playlist(stb, &visit, exchange)).await,
+        Route::HlsPiece => return Box::pin(hls::piece(stb, &visit, exchange)).await,
         Route::Box => introduce(exchange).await,
         Route::Channels => channels::answer(stb, &visit, exchange).await,
         Route::Epg => epg::answer(stb, &visit, exchange).await,

@@ -173,7 +173,7 @@ impl Desk {
             board: text(board::NAME),
             uptime_s: clock::boot().saturating_sub(self.started).as_secs(),
             channels: self.stb.channels.borrow().len(),
-            viewers: pump.viewers(),
+            viewers: self.stb.viewers(),
             rings_watched,
             rings,
             bytes_sent: counts.bytes,

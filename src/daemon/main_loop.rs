@@ -108,6 +108,7 @@ impl Round {
         let mut guide = stb.guide.borrow_mut();
         tuners.tick(now, self.period, &mut guide);
         stb.pump.borrow_mut().tick(now.boot);
+        stb.look_after_hls(now.boot);
         let mut channels = stb.channels.borrow_mut();
         let mut corrected = false;
         while let Some(id) = tuners.take_changed() {
@@ -132,7 +133,7 @@ impl Round {
                 tuners.warm_up(now.boot);
             }
             stb.pump.borrow_mut().measure(elapsed);
-            self.period = self.measure(tuners.heads(), elapsed, stb.pump.borrow().viewers());
+            self.period = self.measure(tuners.heads(), elapsed, stb.viewers());
         }
         if corrected {
             guide.know(channels.services());
@@ -164,7 +165,7 @@ impl Round {
     }
 
     fn tell_viewers(&mut self, stb: &SetTopBox, hub: &Hub) {
-        let viewers = stb.pump.borrow().viewers();
+        let viewers = stb.viewers();
         if std::mem::replace(&mut self.viewers, viewers) != viewers {
             events::viewers(hub, viewers);
         }
@@ -181,7 +182,7 @@ impl Round {
     /// Told to stop, everybody left or had the time to, and nothing is left to be written.
     fn is_over(&self, stb: &SetTopBox, writer: &Writer) -> bool {
         let Some(at) = self.stop_at else { return false };
-        let farewell = stb.pump.borrow().viewers() == 0 || clock::boot() >= at;
+        let farewell = stb.pump.borrow().is_idle() || clock::boot() >= at;
         let patience = clock::boot() >= at + Duration::from_secs(5); // flash that hangs must not hold up a stop
         farewell && (writer.is_idle() || patience)
     }

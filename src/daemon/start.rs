@@ -75,6 +75,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
             board::CONNECTIONS,
             Ears { begun: api::note_begin, left: api::note_end },
         )),
+        hls: RefCell::new(api::no_sessions()),
         guide: RefCell::new(guide()),
         departures: departures(&hub),
         take_over: tuners::take_over(&hub),

@@ -208,6 +208,17 @@ impl<'c, S: Read<Error = io::Error> + Write<Error = io::Error>> Exchange<'c, S> 
         self.connection.write_all(head.finish()).await?;
         Ok(!self.asked.head_only)
     }
+
+    /// The head of a body of `length` bytes that something else sends, with which the connection ends. Says whether it
+    /// follows.
+    pub async fn announce(self, content_type: &str, length: u64) -> io::Result<bool> {
+        let mut head = Head::new(Status::Ok, content_type);
+        head.line(format_args!("Content-Length: {length}"));
+        head.line(format_args!("Accept-Ranges: none"));
+        head.line(format_args!("Connection: close"));
+        self.connection.write_all(head.finish()).await?;
+        Ok(!self.asked.head_only)
+    }
 }
 
 /// A reply head under way.

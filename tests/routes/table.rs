@@ -46,6 +46,10 @@ pub(super) const TABLE: &[Row] = &[
     ("GET",    "/live/*.ts",                   "/live/1.ts?v=t",               NO_BODY,      "401    | 200 200 200 200 | 200 200 | 200 200 | 200 | 200 200"),
     ("GET",    "/live/*.ts",                   "/live/2.ts?v=t",               NO_BODY,      "401    | 200 200 200 403 | 403 403 | 200 200 | 200 | 200 403"),
     ("GET",    "/live/*.ts",                   "/live/999.ts?v=t",             NO_BODY,      "401    | 404 404 404 403 | 403 403 | 404 404 | 404 | 404 403"),
+    ("GET",    "/live/*/index.m3u8",           "/live/2/index.m3u8?v=t",       NO_BODY,      "401    | -   -   -   403 | 403 403 | -   -   | -   | -   403"), // the others wait for pieces
+    ("GET",    "/live/*/index.m3u8",           "/live/999/index.m3u8?v=t",     NO_BODY,      "401    | 404 404 404 403 | 403 403 | 404 404 | 404 | 404 403"),
+    ("GET",    "/hls/*.m3u8",                  "/hls/1.m3u8",                  NO_BODY,      "401    | 404 404 404 404 | 404 404 | 404 404 | 404 | 404 404"),
+    ("GET",    "/hls/*.ts",                    "/hls/1-1.ts",                  NO_BODY,      "401    | 404 404 404 404 | 404 404 | 404 404 | 404 | 404 404"),
     ("GET",    "/api/v1/session",              "/api/v1/session",              NO_BODY,      "401    | 200 200 403 403 | 200 200 | 200 200 | 403 | 403 403"),
     ("POST",   "/api/v1/session",              "/api/v1/session",              NO_BODY,      "401    | 401 401 401 401 | 401 401 | 401 401 | 401 | 401 401"),
     ("DELETE", "/api/v1/session",              "/api/v1/session",              NO_BODY,      "401    | 200 200 403 403 | 200 200 | 200 200 | 403 | 403 403"),

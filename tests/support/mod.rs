@@ -6,6 +6,7 @@
 pub mod cloud;
 pub mod damage;
 pub mod eit;
+pub mod hls;
 pub mod http;
 pub mod live;
 pub mod mux;
