@@ -313,6 +313,23 @@ fn what_a_terminal_has_is_of_its_box_and_its_slot_alone() {
 }
 
 #[test]
+fn a_page_that_lost_its_cookie_gets_one_when_it_signs_in() {
+    let stb = demo_box(&[]);
+    let owner = owner(&stb);
+    let sign_in = |more: &str| {
+        let (signature, proof) = owner.signature();
+        let fields = format!("Authorization: {signature}, proof=\"{}\"\r\n{more}", b64(&proof));
+        ask_from(owner.source, stb.address, ("POST", "/api/v1/session"), &fields, None)
+    };
+    let page = sign_in(&format!("Origin: http://{}\r\n", stb.address));
+    let anew = Terminal { cookie: cookie(&page).expect("a cookie"), ..owner.clone() };
+    assert_ne!(anew.cookie, owner.cookie);
+    assert_eq!(anew.get("/api/v1/session").status, 200);
+    let program = sign_in("");
+    assert_eq!((program.status, cookie(&program)), (200, None), "its token is all it needs");
+}
+
+#[test]
 fn no_bit_of_what_a_terminal_shows_can_be_changed() {
     let stb = demo_box(&[]);
     let owner = owner(&stb);

@@ -44,8 +44,12 @@ impl Access {
 
     /// A cookie in place of the one that `caller` showed.
     pub fn renewed_cookie(&self, caller: &Caller, door: Door) -> Option<TokenText> {
-        let renewed = caller.is_by_cookie().then(|| self.cookie((caller.slot, caller.generation), door));
-        renewed.and_then(Result::ok) // without randomness the old one goes on
+        caller.is_by_cookie().then(|| self.cookie_of(caller, door)).flatten()
+    }
+
+    /// A cookie for a caller who signed; none without randomness, when what it has goes on.
+    pub fn cookie_of(&self, caller: &Caller, door: Door) -> Option<TokenText> {
+        self.cookie((caller.slot, caller.generation), door).ok()
     }
 
     /// The token of a player's URL: good at home until the slot is revoked.

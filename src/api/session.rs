@@ -68,7 +68,7 @@ async fn who_am_i<S: Read<Error = io::Error> + Write<Error = io::Error>>(
 async fn sign_in<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     stb: &SetTopBox,
     visit: &Visit<'_>,
-    exchange: Exchange<'_, S>,
+    mut exchange: Exchange<'_, S>,
 ) -> io::Result<bool> {
     let signature = visit.request.said.authorization.and_then(Signature::parse);
     let signature = signature.filter(|_| visit.request.body.is_empty() && !visit.request.said.is_ambiguous);
@@ -77,7 +77,15 @@ async fn sign_in<S: Read<Error = io::Error> + Write<Error = io::Error>>(
         stb.access.sign_in(signed, visit.door, clock::boot())
     });
     match session {
-        Ok((caller, token)) => introduce(stb, &caller, Some(&token), exchange).await,
+        Ok((caller, token)) => {
+            // A page of ours whose cookie was lost; a program that says no origin keeps to its token.
+            if visit.request.said.origin.is_some()
+                && let Some(cookie) = stb.access.cookie_of(&caller, visit.door)
+            {
+                set_cookie(&mut exchange, visit.door, &cookie);
+            }
+            introduce(stb, &caller, Some(&token), exchange).await
+        }
         Err(why) => refuse(stb, exchange, &why).await,
     }
 }
