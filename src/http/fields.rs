@@ -17,6 +17,8 @@ pub struct Said<'b> {
     pub fetch_site: Option<&'b str>,
     /// `Content-Type` without its parameters.
     pub content_type: Option<&'b str>,
+    /// `Accept-Encoding` has `gzip`, or anything (RFC 9110 §12.5.3).
+    pub accepts_gzip: bool,
     /// `Cookie`, as sent.
     cookies: Option<&'b str>,
     /// A field that must be there once was there twice or is no text: nothing of it counts.
@@ -35,7 +37,7 @@ impl<'b> Said<'b> {
 }
 
 impl<'b> Fields<'_, 'b> {
-    fn all(self, name: &str) -> impl Iterator<Item = &'b [u8]> {
+    fn all(self, name: &str) -> impl Iterator<Item = &'b [u8]> + Clone {
         self.0.iter().filter(move |f| f.name.eq_ignore_ascii_case(name)).map(|f| f.value)
     }
 
@@ -83,7 +85,21 @@ impl<'b> Fields<'_, 'b> {
             (once("authorization"), once("origin"), once("sec-fetch-site"));
         let (content_type, cookies) = (once("content-type"), once("cookie"));
         let content_type = content_type.and_then(|t| t.split(';').next()).map(str::trim_ascii);
-        Said { authorization, origin, fetch_site, content_type, cookies, ..said }
+        let accepts_gzip = self.accepts_gzip();
+        Said { authorization, origin, fetch_site, content_type, accepts_gzip, cookies, ..said }
+    }
+
+    fn accepts_gzip(self) -> bool {
+        let values = self.all("accept-encoding").filter_map(|value| std::str::from_utf8(value).ok());
+        let weight = |wanted: &str| {
+            values.clone().flat_map(|value| value.split(',')).find_map(|coding| {
+                let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
+                let weight = parameters.trim_ascii().strip_prefix("q=");
+                let refused = weight.is_some_and(|q| q.bytes().all(|b| matches!(b, b'0' | b'.')));
+                name.trim_ascii().eq_ignore_ascii_case(wanted).then_some(!refused)
+            })
+        };
+        weight("gzip").or_else(|| weight("*")).unwrap_or(false)
     }
 }
 
@@ -109,6 +125,19 @@ mod tests {
         assert_eq!(said(&[("Cookie", "stb=1; stb=2")]).cookie("stb"), None);
         assert_eq!(said(&[("Cookie", "stb")]).cookie("stb"), None);
         assert!(said(&[("Cookie", "stb=1"), ("cookie", "stb=2")]).is_ambiguous);
+    }
+
+    #[test]
+    fn gzip_is_accepted_where_it_is_said_to_be() {
+        let accepts = |value| said(&[("Accept-Encoding", value)]).accepts_gzip;
+        for yes in ["gzip", "deflate, GZIP;q=0.5", "br;q=1.0, gzip ; q=0.001", "*", "gzip;q=1, *;q=0"] {
+            assert!(accepts(yes), "{yes}");
+        }
+        for no in ["", "identity", "gzip;q=0", "deflate, gzip; q=0.000", "*;q=0", "*, gzip;q=0", "xgzip"] {
+            assert!(!accepts(no), "{no}");
+        }
+        assert!(!said(&[]).accepts_gzip);
+        assert!(said(&[("Accept-Encoding", "br"), ("accept-encoding", "gzip")]).accepts_gzip);
     }
 
     #[test]

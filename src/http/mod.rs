@@ -5,6 +5,7 @@
 pub mod body;
 pub mod connection;
 mod fields;
+pub mod gzip;
 pub mod request;
 pub mod seats;
 pub mod server;
