@@ -131,6 +131,40 @@ impl Asked {
     pub const NOTHING: Self = Self { head_only: false, is_1_1: true, keep_alive: false };
 }
 
+/// How long a browser may keep a page (RFC 9111 §5.2, RFC 8246).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keep {
+    /// As long as it likes, if it asks each time whether it is still good.
+    Asking,
+    /// A year, without asking: under this path there is never another.
+    ForGood,
+}
+
+impl Keep {
+    const fn directives(self) -> &'static str {
+        match self {
+            Self::Asking => "no-cache",
+            Self::ForGood => "public, max-age=31536000, immutable",
+        }
+    }
+}
+
+/// What stays the same while this program runs.
+pub struct Page<'p> {
+    /// Its media type.
+    pub content_type: &'p str,
+    /// What it may load and do: a content security policy.
+    pub policy: &'p str,
+    /// How long it may be kept.
+    pub keep: Keep,
+    /// Its strong entity tag, quotes included.
+    pub etag: &'p str,
+    /// `body` is compressed. There is no other: whoever asks understands gzip, or asked for no coding in particular.
+    pub is_gzip: bool,
+    /// Its bytes.
+    pub body: &'p [u8],
+}
+
 /// One request's turn on a connection: exactly one reply can be made of it.
 pub struct Exchange<'c, S> {
     connection: &'c mut Connection<S>,
@@ -160,6 +194,23 @@ impl<'c, S: Read<Error = io::Error> + Write<Error = io::Error>> Exchange<'c, S> 
         self.connection.write_all(head.finish()).await?;
         if !self.asked.head_only {
             self.connection.write_all(body).await?;
+        }
+        Ok(self.asked.keep_alive)
+    }
+
+    /// A page, or word that what the client has of it is good (304). Says whether the connection goes on.
+    pub async fn page(self, page: &Page<'_>, is_known: bool) -> io::Result<bool> {
+        let status = if is_known { Status::NotModified } else { Status::Ok };
+        let mut head = Head::with(status, page.content_type, page.keep.directives(), page.policy);
+        head.line(format_args!("ETag: {}", page.etag));
+        if page.is_gzip {
+            head.line(format_args!("Content-Encoding: gzip"));
+        }
+        head.line(format_args!("Content-Length: {}", page.body.len()));
+        head.line(format_args!("Connection: {}", if self.asked.keep_alive { "keep-alive" } else { "close" }));
+        self.connection.write_all(head.finish()).await?;
+        if !self.asked.head_only && !is_known {
+            self.connection.write_all(page.body).await?;
         }
         Ok(self.asked.keep_alive)
     }
@@ -228,13 +279,18 @@ impl Head {
     /// With what every reply says: never cached, never guessed at, no link in a Referer, and nothing in it runs or is
     /// framed by another site's page.
     pub(super) fn new(status: Status, content_type: &str) -> Self {
+        Self::with(status, content_type, "no-store", "default-src 'none'; frame-ancestors 'none'")
+    }
+
+    /// With other words on being kept and on what may run.
+    fn with(status: Status, content_type: &str, cache: &str, policy: &str) -> Self {
         let mut head = Self(heapless::String::new());
         head.line(format_args!("HTTP/1.1 {} {}", status.code(), status.phrase()));
         head.line(format_args!("Content-Type: {content_type}"));
-        head.line(format_args!("Cache-Control: no-store"));
+        head.line(format_args!("Cache-Control: {cache}"));
         head.line(format_args!("X-Content-Type-Options: nosniff"));
         head.line(format_args!("Referrer-Policy: no-referrer"));
-        head.line(format_args!("Content-Security-Policy: default-src 'none'; frame-ancestors 'none'"));
+        head.line(format_args!("Content-Security-Policy: {policy}"));
         head.line(format_args!("Cross-Origin-Resource-Policy: same-origin"));
         head
     }

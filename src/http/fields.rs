@@ -17,6 +17,8 @@ pub struct Said<'b> {
     pub fetch_site: Option<&'b str>,
     /// `Content-Type` without its parameters.
     pub content_type: Option<&'b str>,
+    /// `If-None-Match`, as sent; the first, should there be two: the others would only save a transfer.
+    if_none_match: Option<&'b str>,
     /// `Accept-Encoding` has `gzip`, or anything (RFC 9110 §12.5.3).
     pub accepts_gzip: bool,
     /// `Cookie`, as sent.
@@ -26,6 +28,13 @@ pub struct Said<'b> {
 }
 
 impl<'b> Said<'b> {
+    /// The client has the representation with this entity tag (RFC 9110 §13.1.2: weak comparison).
+    #[must_use]
+    pub fn has(&self, etag: &str) -> bool {
+        let tags = self.if_none_match.into_iter().flat_map(|tags| tags.split(','));
+        tags.map(str::trim_ascii).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+    }
+
     /// The value of a cookie, when it is there once: with two of a name nobody knows who set which.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&'b str> {
@@ -85,8 +94,9 @@ impl<'b> Fields<'_, 'b> {
             (once("authorization"), once("origin"), once("sec-fetch-site"));
         let (content_type, cookies) = (once("content-type"), once("cookie"));
         let content_type = content_type.and_then(|t| t.split(';').next()).map(str::trim_ascii);
+        let if_none_match = self.all("if-none-match").next().and_then(|tags| std::str::from_utf8(tags).ok());
         let accepts_gzip = self.accepts_gzip();
-        Said { authorization, origin, fetch_site, content_type, accepts_gzip, cookies, ..said }
+        Said { authorization, origin, fetch_site, content_type, if_none_match, accepts_gzip, cookies, ..said }
     }
 
     fn accepts_gzip(self) -> bool {
@@ -125,6 +135,17 @@ mod tests {
         assert_eq!(said(&[("Cookie", "stb=1; stb=2")]).cookie("stb"), None);
         assert_eq!(said(&[("Cookie", "stb")]).cookie("stb"), None);
         assert!(said(&[("Cookie", "stb=1"), ("cookie", "stb=2")]).is_ambiguous);
+    }
+
+    #[test]
+    fn what_the_client_has_is_found_in_a_list_of_tags() {
+        for tags in ["\"a\"", "W/\"a\"", "\"b\", \"a\"", "\"b\",W/\"a\" ", "*"] {
+            assert!(said(&[("If-None-Match", tags)]).has("\"a\""), "{tags}");
+        }
+        for tags in ["", "a", "\"b\"", "\"ab\"", "w/\"a\"", "\"a"] {
+            assert!(!said(&[("If-None-Match", tags)]).has("\"a\""), "{tags}");
+        }
+        assert!(!said(&[]).has("\"a\""));
     }
 
     #[test]

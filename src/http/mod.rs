@@ -13,7 +13,7 @@ pub mod status;
 pub mod wall;
 
 pub use body::Body;
-pub use connection::{Connection, Exchange};
+pub use connection::{Connection, Exchange, Keep, Page};
 pub use fields::Said;
 pub use request::{Method, Request, RequestError};
 pub use status::Status;

@@ -5,6 +5,7 @@
 #[allow(missing_docs, reason = "the names are the RFC's")]
 pub enum Status {
     Ok = 200,
+    NotModified = 304,
     BadRequest = 400,
     Unauthorized = 401,
     Forbidden = 403,
@@ -34,6 +35,7 @@ impl Status {
     pub const fn phrase(self) -> &'static str {
         match self {
             Self::Ok => "OK",
+            Self::NotModified => "Not Modified",
             Self::BadRequest => "Bad Request",
             Self::Unauthorized => "Unauthorized",
             Self::Forbidden => "Forbidden",
