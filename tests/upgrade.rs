@@ -118,6 +118,10 @@ fn everything(state: &Path) -> BTreeMap<&'static str, Vec<u8>> {
     let providers = postcarded(&(1_u8, [line].as_slice()));
     let spent = [(Source::V4([192, 0, 2, 9]), 3000_u16)];
     let attempts = [&[1][..], &postcarded(&spent.as_slice())].concat();
+    // What is rated above 12 is locked by a PIN; slot 3 guessed once.
+    let pin = Some(([4_u8; 16], [5_u8; 32]));
+    let parental = postcarded(&(1_u8, Some(12_u8), pin, [(3_u8, 1_u16, 1_u8, 0_u16)].as_slice()));
+    slots::save(state, Kind::Parental, &sealed(&seal, &parental)).unwrap();
     slots::save(state, Kind::Registration, &sealed(&seal, &registration)).unwrap();
     slots::save(state, Kind::Counter, &counter).unwrap();
     slots::save(state, Kind::Providers, &providers).unwrap();
@@ -125,7 +129,14 @@ fn everything(state: &Path) -> BTreeMap<&'static str, Vec<u8>> {
     // A scan that was stopped: 3 muxes with 8 TV, 2 radio and 1 other service, no service missed, no place left.
     let scan = postcarded(&(1_u8, 2_u8, 0_u8, [3_u16, 8, 2, 1], [0_u16, 0]));
     slots::save(state, Kind::Scan, &scan).unwrap();
-    [("registration", registration), ("counter", counter), ("providers", providers), ("scan", scan)].into()
+    [
+        ("registration", registration),
+        ("counter", counter),
+        ("providers", providers),
+        ("scan", scan),
+        ("parental", parental),
+    ]
+    .into()
 }
 
 fn postcarded<T: serde::Serialize>(value: &T) -> Vec<u8> {

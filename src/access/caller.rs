@@ -138,6 +138,15 @@ impl Caller {
         if self.is_present() { Ok(()) } else { Err(Refusal::NotAllowed("a link is for watching only")) }
     }
 
+    /// Whether the caller may say the PIN of the parental lock: who was let in for good may, and comes by itself.
+    pub fn may_unlock(&self) -> Result<(), Refusal> {
+        self.may_speak_for_itself()?;
+        match self.who {
+            Who::Terminal(Role::Owner | Role::Viewer, _) => Ok(()),
+            _ => Err(Refusal::NotAllowed("a guest unlocks nothing")),
+        }
+    }
+
     /// Whether the caller may hand out links.
     pub fn may_hand_out(&self) -> Result<(), Refusal> {
         self.may_speak_for_itself()?;

@@ -10,11 +10,12 @@ use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundK
 use serde::{Deserialize, Serialize};
 
 use super::Identity;
+use super::parental::Parental;
 use super::record::{self, RecordError};
 use super::terminals::Terminals;
 use crate::handshake::TerminalKey;
 use crate::store::{Kind, Loaded as InSlots, StoreError, load};
-use crate::sys::random;
+use crate::sys::{clock, random};
 
 /// The first byte of a sealed record; a plain one begins with its format.
 const SEALED: u8 = 0xa1;
@@ -38,6 +39,8 @@ pub struct Loaded {
     pub keys: BoxKeys,
     /// Who was let in.
     pub(super) terminals: Terminals,
+    /// What is locked for children.
+    pub(super) parental: Parental,
     /// The latest time of day that was trusted.
     pub(super) floor: u64,
     /// This program was told that it stays.
@@ -88,7 +91,7 @@ impl Loaded {
         let mut opened = |kind| opened(directory, kind, seal.as_ref(), &mut unsaved);
         let identity = opened(Kind::Identity)?;
         let (terminals, commit) = (opened(Kind::Terminals)?, opened(Kind::Commit)?);
-        let registration = opened(Kind::Registration)?;
+        let (registration, parental) = (opened(Kind::Registration)?, opened(Kind::Parental)?);
         let keys = match identity.kept().map(|record| BoxKeys::read(record, seal)) {
             Some(Ok(keys)) => keys,
             Some(Err(RecordError::Newer(format))) => return Err(KeyError::Newer("identity", format)),
@@ -110,12 +113,21 @@ impl Loaded {
                 (Terminals::default(), 0)
             }
         };
+        let parental = match parental.kept().map(|record| Parental::read(record, clock::boot())) {
+            Some(Ok(lock)) => lock,
+            Some(Err(format @ 1..)) => return Err(KeyError::Newer("parental", format)),
+            None if matches!(parental, Opened::Nothing) => Parental::default(),
+            None | Some(Err(0)) => {
+                log::warn!("the parental lock cannot be read: nothing is locked until it is set again");
+                Parental::default()
+            }
+        };
         let committed = commit.kept().is_some_and(|formats| formats.first() >= Some(&record::FORMAT));
         if matches!(registration, Opened::Lost) {
             log::warn!("the keys to the box's name cannot be read: it has to be claimed again");
         }
         let registration = registration.kept().map(Into::into);
-        Ok((Self { keys, terminals, floor, committed, registration }, unsaved))
+        Ok((Self { keys, terminals, parental, floor, committed, registration }, unsaved))
     }
 }
 

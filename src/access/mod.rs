@@ -21,6 +21,7 @@ mod hand_out;
 mod handover;
 mod identity;
 mod keys;
+mod parental;
 mod people;
 mod record;
 mod session;
@@ -33,6 +34,7 @@ pub use caller::Caller;
 pub use handover::{CODE, CODE_TTL, NoCode};
 pub use identity::Identity;
 pub use keys::{BoxKeys, IDENTITY_FORMATS, KeyError, Loaded, OnFlash, look};
+pub use parental::{LockState, Locked, NoLock, PARENTAL_FORMATS, UNLOCKED};
 pub use people::{Brief, EnrolError, PutOut, SECRETS};
 pub use record::{RecordError, TERMINALS_FORMATS};
 pub use terminals::{Enrolment, GUEST_CHANNELS, GuestTerms, SLOTS, TerminalName};
@@ -42,6 +44,7 @@ pub use wall_clock::{ClockSource, Told};
 
 use caller::Who;
 use handover::Handovers;
+use parental::Parental;
 use session::Nonces;
 use terminals::Terminals;
 use token::{BOX_SLOT, Claims, Kind, Unproven};
@@ -61,6 +64,7 @@ pub struct Access {
     dummy: TerminalKey,
     nonces: RefCell<Nonces>,
     handovers: RefCell<Handovers>,
+    parental: RefCell<Parental>,
     uses: Rc<RefCell<Uses>>,
     clock: WallClock,
     flash: Rc<Writer>,
@@ -115,6 +119,8 @@ pub enum Refusal {
     BadRequest(&'static str),
     /// The box does not know what time it is, so it cannot tell whether a guest's time is over.
     NoTime,
+    /// What is on is rated for an older age than the parental lock's.
+    Parental,
     /// The link is in use by as many players as it may have.
     LinkBusy(u16),
     /// The terminal has as many streams as one may have.
@@ -135,7 +141,7 @@ impl Access {
         boot: u16,
         capacity: usize,
     ) -> io::Result<Self> {
-        let Loaded { keys, terminals, floor, committed, registration } = loaded;
+        let Loaded { keys, terminals, parental, floor, committed, registration } = loaded;
         let (mut dummy, mut secret) = ([0; 32], [0; 32]);
         random::fill(&mut dummy)?;
         random::fill(&mut secret)?;
@@ -146,6 +152,7 @@ impl Access {
             dummy: TerminalKey::new(dummy),
             nonces: RefCell::new(Nonces::new(&secret)),
             handovers: RefCell::default(),
+            parental: RefCell::new(parental),
             uses: Uses::new(capacity),
             clock: WallClock::new(clock, floor),
             flash,

@@ -9,13 +9,14 @@ use crate::handshake::Role;
 use crate::store::Kind as Record;
 
 /// What a factory reset destroys, the key that seals the others first.
-pub const SECRETS: [Record; 7] = [
+pub const SECRETS: [Record; 8] = [
     Record::Seal,
     Record::Terminals,
     Record::Identity,
     Record::Attempts,
     Record::Registration,
     Record::Counter,
+    Record::Parental,
     Record::Providers, // where the box was, which is nobody else's business
 ];
 
@@ -150,6 +151,7 @@ impl Access {
         self.uses.borrow_mut().end(|_| true);
         self.handovers.borrow_mut().forget(None);
         *self.terminals.borrow_mut() = Terminals::default();
+        self.parental.take();
         let unsaved = self.keys.borrow_mut().renew()?;
         for kind in SECRETS {
             self.flash.erased(kind).await?;

@@ -1,3 +1,4 @@
+use super::parental::Parental;
 use super::terminals::tests::enrolment;
 use super::*;
 
@@ -7,8 +8,14 @@ const PLAIN: Door = Door::Plain;
 fn access(boot: u16) -> Access {
     let nowhere = std::env::temp_dir();
     let keys = BoxKeys::make(None).unwrap();
-    let loaded =
-        Loaded { keys, terminals: Terminals::default(), floor: 0, committed: false, registration: None };
+    let loaded = Loaded {
+        keys,
+        terminals: Terminals::default(),
+        parental: Parental::default(),
+        floor: 0,
+        committed: false,
+        registration: None,
+    };
     Access::new(loaded, Writer::new(&nowhere).unwrap(), ClockSource::Rtc, boot, 8).unwrap()
 }
 
@@ -60,6 +67,7 @@ fn nothing_is_good_at_another_box_or_in_another_boot() {
     let loaded = Loaded {
         keys: keys.into_inner(),
         terminals: terminals.into_inner(),
+        parental: Parental::default(),
         floor: 0,
         committed: false,
         registration: None,

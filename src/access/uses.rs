@@ -27,8 +27,8 @@ impl ViewerId {
 /// Who comes by a credential: a terminal as it was let in at one time, or who has one link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder {
-    slot: u8,
-    generation: u16,
+    pub(super) slot: u8,
+    pub(super) generation: u16,
     /// The link's id; 0 where a terminal comes by itself.
     link: u32,
 }

@@ -32,6 +32,9 @@ pub struct ChannelView<'a> {
     components: Components<'a>,
     groups: Groups<'a>,
     available: &'a str,
+    /// What is on is locked for who asks.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    locked: bool,
     rate: Option<u32>,
     stream: String<256>,
     bouquets: Bouquets<'a>,
@@ -98,6 +101,7 @@ impl<'a> ChannelView<'a> {
             components: Components(entry),
             groups: Groups(groups),
             available: available.name(),
+            locked: false,
             rate: entry.rate,
             stream: stream_path(entry),
             bouquets: Bouquets(epg, entry.service),
@@ -216,6 +220,7 @@ impl SetTopBox {
         }
         let mut json = vec![0; 4096];
         let view = ChannelView::of(entry, channels.groups(entry), available, &guide);
+        let view = ChannelView { locked: self.is_locked(caller.holder(), entry.service), ..view };
         let length = serde_json_core::to_slice(&view, &mut json).unwrap_or(0);
         json.truncate(length);
         Some(json)

@@ -24,7 +24,8 @@ const KEPT: usize = 32;
 pub struct Departed {
     /// Whose it was.
     pub holder: Holder,
-    /// Why: `tv-moved`, `tv-took`, `taken`, `source`, `shutdown`, `stalled`, `too-slow` or `put-out`.
+    /// Why: `tv-moved`, `tv-took`, `taken`, `source`, `shutdown`, `stalled`, `too-slow`, `put-out` or
+    /// `parental`.
     pub why: &'static str,
     viewer: Option<ViewerId>,
     at: Duration,
@@ -78,6 +79,7 @@ const fn word(why: Left) -> Option<&'static str> {
         Left::Stalled => "stalled",
         Left::TooSlow => "too-slow",
         Left::PutOut => "put-out",
+        Left::Locked => "parental",
         Left::Ended(Ended::TvMoved) => "tv-moved",
         Left::Ended(Ended::TvTook) => "tv-took",
         Left::Ended(Ended::Taken) => "taken",

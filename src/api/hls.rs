@@ -18,6 +18,7 @@ use crate::hls::{self, Full, NoList, Sessions};
 use crate::http::{Exchange, Method, Status};
 use crate::pump::Left;
 use crate::sys::clock;
+use crate::ts::service_info::ServiceTriple;
 use crate::tuner::Lease;
 
 /// RFC 8216 §10.
@@ -32,6 +33,8 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Watcher {
     asked: Asked,
     link: Rc<LinkUse>,
+    /// What is on there is judged by the parental lock; `None` where nobody sees it.
+    pub(super) judged: Option<ServiceTriple>,
 }
 
 /// What a session is for: who asks for the same again gets the same session.
@@ -114,7 +117,10 @@ pub(super) async fn index<S: Read<Error = io::Error> + Write<Error = io::Error>>
             };
             stb.end_what_is_over();
             match lock(stb, &caller, &channel, came).await {
-                Ok(lease) => stb.begin_hls(asked, lease, link),
+                Ok(lease) => {
+                    let judged = (!caller.is_recorder()).then(|| channel.service());
+                    stb.begin_hls(asked, lease, (link, judged))
+                }
                 Err(why) => {
                     let (status, code, sentence) = why.answer(stb.take_over.can_ask());
                     return exchange.refuse_as(status, code, &sentence).await.map(Next::after);
@@ -169,7 +175,7 @@ pub(super) async fn piece<S: Read<Error = io::Error> + Write<Error = io::Error>>
     });
     match found {
         Ok((piece, link, channel)) => Ok(match exchange.announce(MPEG_TS, piece.length).await? {
-            true => Next::Fetch(piece, link, About { channel }),
+            true => Next::Fetch(piece, link, About { channel, judged: None }),
             false => Next::Close,
         }),
         Err(Denied::Right(why)) => visit::refuse(stb, exchange, &why).await.map(Next::after),
@@ -206,7 +212,12 @@ impl SetTopBox {
     }
 
     /// From here on a session holds the lease.
-    fn begin_hls(&self, asked: Asked, lease: Lease, link: LinkUse) -> Result<u32, NoHls> {
+    fn begin_hls(
+        &self,
+        asked: Asked,
+        lease: Lease,
+        (link, judged): (LinkUse, Option<ServiceTriple>),
+    ) -> Result<u32, NoHls> {
         if link.is_over() {
             return Err(NoHls::Over); // put out while its channel was being locked
         }
@@ -216,7 +227,7 @@ impl SetTopBox {
         }
         let now = clock::boot();
         let epoch = self.access.wall_clock().and_then(|utc| utc.checked_sub(now));
-        let watcher = Watcher { asked, link: Rc::new(link) };
+        let watcher = Watcher { asked, link: Rc::new(link), judged };
         sessions.begin(lease.into_feed(), watcher, epoch, now).map_err(NoHls::Full)
     }
 

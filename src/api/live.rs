@@ -41,7 +41,8 @@ pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>
     match locked {
         Ok(lease) => {
             exchange.live(MPEG_TS).await?;
-            let about = About { channel: channel.number() };
+            let judged = (!caller.is_recorder()).then(|| channel.service());
+            let about = About { channel: channel.number(), judged };
             Ok(lease.map_or(Next::Close, |lease| Next::Watch(lease, link, about)))
         }
         Err(why) => {
@@ -124,6 +125,7 @@ pub(super) fn admit(
 ) -> Result<(Caller, Channel, Option<ViewerId>), Refusal> {
     let caller = visit.caller(stb)?;
     let channel = caller.open(&stb.channels.borrow(), &wanted(&visit.request, visit.part)?)?;
+    stb.may_watch_now(&caller, &channel)?;
     let viewer = match visit.request.has_parameter("v") {
         true => Some(viewer_id(&visit.request).ok_or(Refusal::BadRequest(BAD_VIEWER))?),
         false => None,
@@ -169,7 +171,7 @@ pub(super) async fn refuse<S: Read<Error = io::Error> + Write<Error = io::Error>
     let (status, sentence) = reply::refusal(why);
     let Refusal::Channel(ChannelError::Renamed(renamed)) = why else {
         challenge(stb, &mut exchange, status);
-        return exchange.refuse(status, &sentence).await.map(Next::after);
+        return exchange.refuse_as(status, reply::code(why), &sentence).await.map(Next::after);
     };
     let asked = renamed.wanted.name.as_ref().map_or("", |name| name.as_str());
     let number = renamed.wanted.number;

@@ -24,6 +24,7 @@ use crate::pairing::Pairing;
 use crate::pump::{self, First, Left, Pump};
 use crate::reactor::Reactor;
 use crate::sys::clock;
+use crate::ts::service_info::ServiceTriple;
 use crate::tuner::{Lease, Tuners};
 
 mod ask;
@@ -33,6 +34,7 @@ mod epg;
 mod hls;
 mod live;
 mod pair;
+mod parental;
 mod playlist;
 mod reply;
 mod route;
@@ -58,6 +60,8 @@ use visit::Visit;
 struct About {
     /// The number of its channel.
     channel: u16,
+    /// What is on there is judged by the parental lock; `None` where nobody sees it, and of pieces: their session is.
+    judged: Option<ServiceTriple>,
 }
 
 /// What a viewer's place hangs on.
@@ -306,6 +310,8 @@ async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
         Route::Terminals => Box::pin(terminals::answer(stb, &visit, exchange)).await,
         Route::RevokeAll => Box::pin(terminals::revoke_all(stb, &visit, exchange)).await,
         Route::Terminal => Box::pin(terminals::change(stb, &visit, exchange)).await,
+        Route::Parental => Box::pin(parental::answer(stb, &visit, exchange)).await,
+        Route::Unlock => Box::pin(parental::unlock(stb, &visit, exchange)).await,
         Route::Links => Box::pin(terminals::link(stb, &visit, exchange)).await,
         Route::PairHello => Box::pin(pair::hello(stb, &visit, exchange)).await,
         Route::PairShare => Box::pin(pair::share(stb, &visit, exchange)).await,

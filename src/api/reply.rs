@@ -11,6 +11,7 @@ pub(super) fn refusal(why: &Refusal) -> (Status, String) {
         Refusal::NotKnown => (Status::Unauthorized, "pair with this box, or use a link that it made".into()),
         Refusal::NotAllowed(what) => (Status::Forbidden, (*what).into()),
         Refusal::BadRequest(what) => (Status::BadRequest, (*what).into()),
+        Refusal::Parental => (Status::Forbidden, "what is on is locked; say the PIN".into()),
         Refusal::NoTime => (Status::ServiceUnavailable, NO_TIME.into()),
         Refusal::TerminalBusy(n) => {
             (Status::TooManyRequests, format!("this terminal has as many streams as one may have ({n})"))
@@ -31,6 +32,14 @@ pub(super) fn refusal(why: &Refusal) -> (Status, String) {
             let (number, name) = (renamed.wanted.number, &renamed.name);
             (Status::Conflict, format!("channel {number} is '{name}', not '{asked}': load the list again"))
         }
+    }
+}
+
+/// A word for programs, where a refusal has one.
+pub(super) const fn code(why: &Refusal) -> Option<&'static str> {
+    match why {
+        Refusal::Parental => Some("parental"),
+        _ => None,
     }
 }
 

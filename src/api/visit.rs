@@ -139,7 +139,7 @@ pub(super) async fn refuse<S: Read<Error = io::Error> + Write<Error = io::Error>
 ) -> io::Result<bool> {
     let (status, sentence) = reply::refusal(why);
     challenge(stb, &mut exchange, status);
-    exchange.refuse(status, &sentence).await
+    exchange.refuse_as(status, reply::code(why), &sentence).await
 }
 
 /// RFC 9110 §11.6.1: a 401 says how to do better.

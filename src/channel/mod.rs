@@ -175,6 +175,17 @@ impl Channel {
         tuners.tuned(self.mux)
     }
 
+    /// The service it stands for.
+    #[must_use]
+    pub const fn service(&self) -> ServiceTriple {
+        let identity = &self.known.identity;
+        ServiceTriple {
+            original_network_id: identity.original_network_id,
+            transport_stream_id: identity.transport_stream_id,
+            service_id: self.known.service,
+        }
+    }
+
     /// The list says that it is scrambled. Its packets may show otherwise.
     #[must_use]
     pub const fn is_marked_scrambled(&self) -> bool {

@@ -104,6 +104,9 @@ impl Round {
     /// Drains the inputs, serves the viewers, and now and then looks after the rest.
     fn tick(&mut self, stb: &SetTopBox, writer: &Writer) {
         let now = Now { boot: clock::boot(), utc: clock::utc() };
+        if now.boot >= self.kept_house + HOUSEKEEPING {
+            stb.end_locked();
+        }
         let mut tuners = stb.tuners.borrow_mut();
         let mut guide = stb.guide.borrow_mut();
         tuners.tick(now, self.period, &mut guide);

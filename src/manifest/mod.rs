@@ -49,6 +49,7 @@ pub const STATE_FORMATS: &[(Kind, u8, u8)] = &[
     (Kind::Counter, ddns::record::FORMATS.0, ddns::record::FORMATS.1),
     (Kind::Providers, ddns::providers::FORMATS.0, ddns::providers::FORMATS.1),
     (Kind::Scan, scan::FORMATS.0, scan::FORMATS.1),
+    (Kind::Parental, access::PARENTAL_FORMATS.0, access::PARENTAL_FORMATS.1),
 ];
 
 const LINE: Text<LONGEST> = line();

@@ -41,6 +41,8 @@ pub enum Left {
     TooSlow,
     /// Its right to watch ended, or its viewer has a newer stream.
     PutOut,
+    /// What is on now is not for it.
+    Locked,
     /// The stream ended and it has it all.
     Ended(Ended),
     /// It has the piece that it came for.
@@ -274,7 +276,7 @@ impl<T> Pump<T> {
                 Left::TooSlow if viewer.is_fetching() => self.counts.lapped += 1,
                 Left::TooSlow => self.counts.too_slow += 1,
                 Left::Fetched => self.counts.fetched += 1,
-                Left::PutOut | Left::Ended(_) => {}
+                Left::PutOut | Left::Locked | Left::Ended(_) => {}
             }
         }
     }

@@ -43,11 +43,13 @@ pub enum Kind {
     Providers = 9,
     /// A scan for channels, and what scans missed.
     Scan = 10,
+    /// The parental lock.
+    Parental = 11,
 }
 
 impl Kind {
     /// Every one there is.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Channels,
         Self::Seal,
         Self::Identity,
@@ -58,6 +60,7 @@ impl Kind {
         Self::Counter,
         Self::Providers,
         Self::Scan,
+        Self::Parental,
     ];
 
     /// From its number on the helper's line.
@@ -68,9 +71,18 @@ impl Kind {
 
     /// It has to last: both slots hold it, for one to be there when the other goes bad. Of the rest the slot that goes
     /// bad may be the newer one; who was let in since the older was written would be forgotten, and who was put out
-    /// would be let in; keys that the name service knows no more would be used, and counters a second time.
+    /// would be let in; keys that the name service knows no more would be used, and counters a second time; what parents
+    /// locked would be open.
     const fn is_kept(self) -> bool {
-        matches!(self, Self::Seal | Self::Identity | Self::Terminals | Self::Registration | Self::Counter)
+        matches!(
+            self,
+            Self::Seal
+                | Self::Identity
+                | Self::Terminals
+                | Self::Registration
+                | Self::Counter
+                | Self::Parental
+        )
     }
 
     /// What its files are called.
@@ -87,6 +99,7 @@ impl Kind {
             Self::Counter => "counter",
             Self::Providers => "providers",
             Self::Scan => "scan",
+            Self::Parental => "parental",
         }
     }
 }

@@ -160,6 +160,7 @@ async fn why_ended(client: &Client, name: &str) -> Option<&'static str> {
         "source" => "the channel's source ended or went away",
         "stalled" => "the box hung up: nothing was taken from it for too long",
         "too-slow" => "the box hung up: this connection is too slow for the channel",
+        "parental" => "what is on now is rated for an older age than this box lets see without its PIN",
         "shutdown" => "the box goes down",
         _ => return None,
     })

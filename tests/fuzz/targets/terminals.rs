@@ -14,7 +14,8 @@ static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(directory);
 
 fuzz_target!(|bytes: &[u8]| {
     let mut input = Input::new(bytes);
-    let kind = [Kind::Terminals, Kind::Identity, Kind::Commit, Kind::Seal][usize::from(input.byte() & 3)];
+    let kinds = [Kind::Terminals, Kind::Identity, Kind::Commit, Kind::Seal, Kind::Parental];
+    let kind = kinds[usize::from(input.byte()) % kinds.len()];
     let record = input.rest();
     slots::save(&DIRECTORY, kind, record).expect("a slot can be written");
     for sealing in [false, true] {
