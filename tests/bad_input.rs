@@ -260,7 +260,7 @@ fn a_source_that_gives_nothing_is_said_and_the_others_play() {
         stb.wait_log(why);
     }
     assert_eq!(get(&stb.list().0).text(), "{\"channels\":[]}");
-    assert_eq!(get(&stb.link("playlist", &[])).text(), "#EXTM3U\n");
+    assert_eq!(get(&stb.link("playlist", &[])).text().lines().count(), 1, "no channel");
     let good = format!("file:{}?loop", demo().display());
     words.push(&good);
     stb.restart_with(&words);

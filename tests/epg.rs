@@ -4,9 +4,10 @@ mod support;
 
 use std::process::Command;
 
+use miniz_oxide::inflate::decompress_to_vec;
 use stbcast::board;
 use support::eit::{Event, MIDNIGHT, Place, bat, descriptor, eit, tot};
-use support::http::{Reply, Viewer, get};
+use support::http::{Reply, Viewer, get, request};
 use support::live::{Live, Segment};
 use support::mux::{Codec, MuxBuilder, Service};
 use support::sender;
@@ -75,7 +76,7 @@ fn a_schedule_is_shown_whole() {
     let first = Place { section: 0, ..later };
     let guide = vec![
         eit(1, 1, first, &[past, rich, next]),
-        eit(1, 1, later, &[hour(3, 30, "Demain")]),
+        eit(1, 1, later, &[hour(3, 40, "Demain")]),
         eit(1, 2, whole(0x50, 1), &[hour(1, 12, "<b>")]),
     ];
     let more = vec![
@@ -86,7 +87,7 @@ fn a_schedule_is_shown_whole() {
     let stb = Stb::playing(&mux(1, &[service(1), service(2)], guide, more).build(), "");
     stb.wait_channels(2);
     // The numbers of the bouquet with the lowest id, for want of others.
-    let all = [("Le phare", 12), ("Le journal", 13), ("Demain", 30), ("<b>", 12)];
+    let all = [("Le phare", 12), ("Le journal", 13), ("Demain", 40), ("<b>", 12)];
     let answer = wait_events(&stb, "", &all);
     assert!(answer.starts_with("{\"clock\":{\"utc\":"), "{answer}");
     let zone = format!(
@@ -113,6 +114,39 @@ fn a_schedule_is_shown_whole() {
     assert!(playlist("").text().contains("group-title=\"TV\""));
     assert_eq!(playlist("&groups=x").status, 400);
     printed(&stb);
+    for_players(&playlist("").text());
+}
+
+/// The same as XMLTV, where the playlist says that it is.
+fn for_players(playlist: &str) {
+    let url = playlist.split("url-tvg=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a guide");
+    assert!(playlist.starts_with("#EXTM3U ") && playlist.contains("tvg-id=\"8192.1.1\" tvg-chno=\"40\""));
+    let reply = get(url);
+    assert_eq!((reply.status, reply.field("content-type")), (200, Some("application/xml; charset=utf-8")));
+    let text = reply.text();
+    let channels = "<tv generator-info-name=\"stbcast\">\n<channel id=\"8192.1.1\"><display-name>S1</display-name>\
+                    <display-name>40</display-name></channel>\n<channel id=\"8192.1.2\"><display-name>S2</display-name>\
+                    <display-name>50</display-name></channel>\n<programme start=\"20260101120000 +0000\" \
+                    stop=\"20260101130000 +0000\" channel=\"8192.1.1\"><title lang=\"fra\">Le phare</title>\
+                    <desc lang=\"fra\">Un \"phare\" et ";
+    let facts = "</desc><category lang=\"en\">movie</category><rating system=\"FRA\"><value>10</value></rating></programme>\n";
+    assert!(text.contains(channels) && text.contains(facts), "{text}");
+    let other = "channel=\"8192.1.2\"><title lang=\"fra\">&lt;b&gt;</title></programme>\n</tv>\n";
+    assert!(text.ends_with(other) && text.matches("<programme").count() == 4, "{text}");
+    // A part of it.
+    let part = |parameters: &str| get(&format!("{url}{parameters}"));
+    let one = part("&channel=40&days=1").text();
+    assert_eq!((one.matches("<channel").count(), one.matches("<programme").count()), (1, 2), "{one}");
+    assert!(!one.contains("Demain") && part("&days=2").text() == text);
+    let wrong = ["&days=0", "&days=65", "&days=x", "&days=", "&channel=x"].map(|wrong| part(wrong).status);
+    assert_eq!((wrong, part("&channel=7").status), ([400; 5], 404));
+    // The same in fewer bytes, for who understands them; nothing for who asks for the head.
+    let with = |method: &str, fields: &str| request(method, url, fields);
+    let short = with("GET", "Accept-Encoding: gzip\r\n");
+    assert_eq!((short.status, short.field("content-encoding")), (200, Some("gzip")));
+    let inside = decompress_to_vec(&short.body[10..short.body.len() - 8]).expect("deflate");
+    assert!(inside == text.as_bytes() && short.body.len() < text.len() / 2, "{}", short.body.len());
+    assert!(with("HEAD", "Accept-Encoding: gzip\r\n").body.is_empty());
 }
 
 /// The terminals show it, too.
@@ -125,7 +159,7 @@ fn printed(stb: &Stb) {
     let one = run(&["guide", "40"]);
     let expected = "Times are those of FRA.\n\n40  S1\n  2026-01-01 13:00-14:00  Le phare (movie, 10+)\n      \
                     Un \"phare\" et ";
-    assert!(one.starts_with(expected) && one.contains("  2026-01-02 08:00-09:00  Demain\n"), "{one}");
+    assert!(one.starts_with(expected) && one.contains("  2026-01-02 18:00-19:00  Demain\n"), "{one}");
     assert!(!one.contains("<b>") && run(&["guide"]).contains("\n50  S2\n  2026-01-01 13:00-14:00  <b>\n"));
     let status = String::from_utf8(stb.ask(&["status"]).stdout).expect("it prints text");
     let events = format!("guide: 4 of {} events, ", board::GUIDE_EVENTS);

@@ -189,13 +189,14 @@ fn a_guest_sees_its_channels_until_its_end() {
     assert!((now + 3500..=now + 3600).contains(&number(&me, "until_s")), "{me}");
     let list = guest.get("/api/v1/channels").text();
     let playlist = guest.get("/playlist.m3u").text();
-    let epg = guest.get("/api/v1/epg").text();
+    let [epg, xmltv] = ["/api/v1/epg", "/xmltv.xml"].map(|path| guest.get(path).text());
     for (number, title, seen) in [(1, "one", false), (2, "two", true), (3, "three", true), (4, "four", false)]
     {
         assert_eq!(list.contains(&format!("\"number\":{number},")), seen, "{number} in {list}");
         assert_eq!(list.contains(&format!("\"{title}\"")), seen, "{title} in {list}");
         assert_eq!(playlist.contains(&format!("/live/{number}.ts?")), seen, "{number} in {playlist}");
         assert_eq!(epg.contains(&format!("\"{title}\"")), seen, "{title} in {epg}");
+        assert_eq!(xmltv.contains(&format!(">{title}<")), seen, "{title} in {xmltv}");
         let expected = if seen { 200 } else { 403 };
         assert_eq!(guest.watch(&format!("/live/{number}.ts?v=x")).reply.status, expected, "{number}");
         assert_eq!(guest.get(&format!("/api/v1/epg?channel={number}")).status, expected, "{number}");

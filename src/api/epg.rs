@@ -103,16 +103,25 @@ impl SetTopBox {
         if from.zip(until).is_some_and(|(from, until)| until < from) {
             return Err(bad("until is before from"));
         }
-        let channel = given("channel").map(|text| {
-            digits::<u16>(&text).filter(|n| *n > 0).ok_or_else(|| bad("channel is a number from 1 to 65535"))
-        });
-        let channel = channel.transpose()?;
-        if let Some(number) = channel.filter(|number| self.channels.borrow().find(*number).is_none()) {
-            return Err((Status::NotFound, format!("there is no channel {number}")));
-        }
+        let channel = self.wanted_channel(request)?;
         let after = given("after")
             .map(|text| Mark::parse(&text).ok_or_else(|| bad("after is the next of an answer")));
         Ok(Wanted { channel, from, until, after: after.transpose()? })
+    }
+
+    /// The channel that a guide is asked for, where it is one; the error is for who asks.
+    pub(super) fn wanted_channel(&self, request: &Request<'_>) -> Result<Option<u16>, (Status, String)> {
+        if !request.has_parameter("channel") {
+            return Ok(None);
+        }
+        let number = request.parameter::<8>("channel").and_then(|text| digits(&text)).filter(|n| *n > 0);
+        match number {
+            None => Err((Status::BadRequest, "channel is a number from 1 to 65535".into())),
+            Some(number) if self.channels.borrow().find(number).is_none() => {
+                Err((Status::NotFound, format!("there is no channel {number}")))
+            }
+            found => Ok(found),
+        }
     }
 
     /// The beginning of an answer, with the clock of the broadcast.
@@ -238,13 +247,13 @@ impl Mark {
 }
 
 /// The event is on, or comes, between the two.
-fn is_within(facts: &Facts, from: u64, until: Option<u64>) -> bool {
+pub(super) fn is_within(facts: &Facts, from: u64, until: Option<u64>) -> bool {
     facts.end().max(u64::from(facts.start) + 1) > from
         && until.is_none_or(|until| u64::from(facts.start) < until)
 }
 
 /// A number of digits alone.
-fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
+pub(super) fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
     text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()))
 }
 

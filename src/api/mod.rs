@@ -16,6 +16,7 @@ use crate::channel::ChannelTable;
 use crate::guide::Epg;
 use crate::hls::{Piece, Sessions};
 use crate::http::connection::{Asked, HeadBuffer};
+use crate::http::gzip::Gzip;
 use crate::http::request::{address_of, host_of};
 use crate::http::seats::Seat;
 use crate::http::server::Accepted;
@@ -42,6 +43,7 @@ mod session;
 mod status;
 mod terminals;
 mod visit;
+mod xmltv;
 mod zaps;
 
 pub use ask::{TakeOver, TunerNews, TunerQuestion};
@@ -117,6 +119,8 @@ pub struct SetTopBox {
     pub take_over: TakeOver,
     /// Why streams ended.
     pub departures: Rc<Departures>,
+    /// Makes long answers short.
+    pub gzip: Gzip,
     /// How long zaps took.
     pub zaps: Rc<Zaps>,
     /// Names that are this box's, beside its addresses and `localhost`.
@@ -303,6 +307,7 @@ async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
         Route::Epg => epg::answer(stb, &visit, exchange).await,
         Route::Ask => Box::pin(ask::answer(stb, &visit, exchange)).await,
         Route::Ended => Box::pin(ended::answer(stb, &visit, exchange)).await,
+        Route::Xmltv => Box::pin(xmltv::answer(stb, &visit, exchange)).await,
         Route::Playlist => playlist::answer(stb, &visit, exchange).await,
         Route::Session => Box::pin(session::answer(stb, &visit, exchange)).await,
         Route::HandOver => Box::pin(session::hand_over(stb, &visit, exchange)).await,

@@ -1,13 +1,14 @@
 //! `GET /playlist.m3u[?all=1][&groups=bouquets]`: the channels for a player, each with a link: the one that was used to
 //! ask, or, for a terminal, a new one that lives for twelve hours. Players sort them into groups: those of imported
-//! lists, or bouquets where those are asked for, or else kinds.
+//! lists, or bouquets where those are asked for, or else kinds. Its head says where their guide is.
 
 use std::io;
 
 use embedded_io_async::{Read, Write};
 
-use super::channels::{stream_path, triple};
+use super::channels::stream_path;
 use super::visit::{Visit, refuse};
+use super::xmltv::channel_id;
 use super::{SetTopBox, reply};
 use crate::access::{Caller, Scope, TTL_MAX, Terms, TokenText};
 use crate::channel::{Available, Entry};
@@ -35,8 +36,10 @@ pub(super) async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>
         _ => return exchange.refuse(Status::BadRequest, "groups can be 'bouquets'").await,
     };
     let shown = Shown { all, groups, caller: &caller };
-    let mut body = exchange.stream("audio/x-mpegurl; charset=utf-8").await?;
-    body.write(b"#EXTM3U\n").await?;
+    // Without a charset: where the first line has more than its keyword, mpv knows a list by this type alone.
+    let mut body = exchange.stream("audio/x-mpegurl").await?;
+    let guide = format!("http://{authority}/xmltv.xml?t={token}");
+    body.write(format!("#EXTM3U url-tvg=\"{guide}\" x-tvg-url=\"{guide}\"\n").as_bytes()).await?;
     let mut index = 0;
     while let Some(lines) = stb.playlist_entry(index, shown, &authority, &token) {
         body.write(lines.as_bytes()).await?;
@@ -111,7 +114,7 @@ fn lines(entry: &Entry, groups: &str, authority: &str, token: &str) -> String {
     format!(
         "#EXTINF:-1 tvg-id=\"{}\" tvg-chno=\"{}\" tvg-name=\"{quoted}\" group-title=\"{group}\"{radio},{}\n\
          http://{authority}{}&t={token}\n",
-        triple(entry),
+        channel_id(entry.service),
         entry.number,
         entry.name,
         stream_path(entry),

@@ -27,6 +27,7 @@ use crate::access::{self, Access, ClockSource, KeyError};
 use crate::api::{self, BOX_NAME, Departures, SetTopBox};
 use crate::channel::{self, ChannelTable};
 use crate::guide::{Capacity, Epg};
+use crate::http::gzip::Gzip;
 use crate::http::seats::Seats;
 use crate::http::server::{self, Heads};
 use crate::http::wall::Wall;
@@ -79,6 +80,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
         guide: RefCell::new(guide()),
         departures: departures(&hub),
         take_over: tuners::take_over(&hub),
+        gzip: Gzip::default(),
         zaps: Rc::default(),
         names: settings.names.clone(),
         registered: RefCell::default(),

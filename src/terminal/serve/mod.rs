@@ -120,7 +120,7 @@ impl Desk {
             Ok(playlist::rewritten(&String::from_utf8_lossy(&list), &self.base()))
         });
         match list {
-            Ok(text) => respond(request, Response::from_string(text), "audio/x-mpegurl; charset=utf-8"),
+            Ok(text) => respond(request, Response::from_string(text), "audio/x-mpegurl"),
             Err(why) => fail(request, &why),
         }
     }
