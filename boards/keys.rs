@@ -54,6 +54,7 @@ pub(crate) const KEYS: &[(&str, &str, &str)] = &[
     ("components", "usize", "Elementary streams of one service, at most 16."),
     ("guide_events", "usize", "Events of the programme guide, of all channels together; 64 bytes each."),
     ("guide_text_bytes", "usize", "Bytes of the texts of these events, in blocks of 64."),
+    ("logo_bytes", "usize", "Bytes of the pictures of channels that are kept for the web app, all together."),
     ("bouquets", "usize", "Bouquets whose names are kept, at most 255."),
     ("connections", "usize", "Terminals connected at one time, streams included."),
     ("connections_per_source", "usize", "Connections from one address."),

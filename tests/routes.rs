@@ -213,7 +213,7 @@ fn a_path_that_is_spelled_otherwise_is_nobodys() {
                 // A slot or channel that nobody has is asked for, here and there.
                 let expected: &[u16] = if who == 0 { &[404, 401, 405] } else { &[404, 400, 405] };
                 assert!(expected.contains(&status), "{method} {spelled} by {}: {status}", WHO[who]);
-                let places = ["/terminals/", "/live/", "/hls/"];
+                let places = ["/terminals/", "/live/", "/hls/", "/logo/"];
                 let is_asked_for = places.iter().any(|at| spelled.contains(at));
                 assert!(status == 404 || is_asked_for, "{spelled}");
                 tried += 1;

@@ -8,8 +8,8 @@ use heapless::String;
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
-use super::SetTopBox;
 use super::visit::{Visit, refuse};
+use super::{Logos, SetTopBox};
 use crate::access::Caller;
 use crate::channel::{Available, Entry};
 use crate::guide::{Epg, Listed};
@@ -40,6 +40,7 @@ pub struct ChannelView<'a> {
     bouquets: Bouquets<'a>,
     now: Option<EventView>,
     next: Option<EventView>,
+    logo: Option<String<32>>,
 }
 
 /// An event of the guide: its times are seconds, and since 1970-01-01 UTC.
@@ -107,7 +108,14 @@ impl<'a> ChannelView<'a> {
             bouquets: Bouquets(epg, entry.service),
             now,
             next,
+            logo: None,
         }
+    }
+
+    /// With the path of its picture, where it has one.
+    #[must_use]
+    pub fn with_logo(self, logos: &Logos) -> Self {
+        Self { logo: logos.path(self.number), ..self }
     }
 }
 
@@ -219,7 +227,7 @@ impl SetTopBox {
             return Some(Vec::new());
         }
         let mut json = vec![0; 4096];
-        let view = ChannelView::of(entry, channels.groups(entry), available, &guide);
+        let view = ChannelView::of(entry, channels.groups(entry), available, &guide).with_logo(&self.logos);
         let view = ChannelView { locked: self.is_locked(caller.holder(), entry.service), ..view };
         let length = serde_json_core::to_slice(&view, &mut json).unwrap_or(0);
         json.truncate(length);

@@ -34,6 +34,7 @@ mod ended;
 mod epg;
 mod hls;
 mod live;
+mod logos;
 mod pair;
 mod parental;
 mod playlist;
@@ -50,6 +51,7 @@ pub use ask::{TakeOver, TunerNews, TunerQuestion};
 pub use channels::{ChannelView, stream_path};
 pub use ended::{Departed, Departures};
 pub use hls::{Watcher, no_sessions};
+pub use logos::{Logos, NoLogo};
 pub use route::{ROUTES, Route, VERSION};
 pub use status::{mux_view, tuner_view};
 pub use terminals::TerminalView;
@@ -121,6 +123,8 @@ pub struct SetTopBox {
     pub departures: Rc<Departures>,
     /// Makes long answers short.
     pub gzip: Gzip,
+    /// Pictures of channels.
+    pub logos: Logos,
     /// How long zaps took.
     pub zaps: Rc<Zaps>,
     /// Names that are this box's, beside its addresses and `localhost`.
@@ -298,6 +302,7 @@ async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     }
     // What is asked for now and then is boxed, for the future of every connection to stay small.
     let going_on = match found.route {
+        Route::Logo => logos::answer(stb, &visit, exchange).await,
         Route::Live => return Box::pin(live::answer(stb, &visit, exchange)).await,
         Route::HlsIndex => return Box::pin(hls::index(stb, &visit, exchange)).await,
         Route::HlsPlaylist => return Box::pin(hls::playlist(stb, &visit, exchange)).await,

@@ -20,7 +20,7 @@ Usage:
                [--vendor-import FILE]… [--iptv-interface NAME]
                [--authority WHO] [--state DIR] [--socket PATH] [--name NAME]…
                [--log LEVEL] [--user NAME] [--tuner-owner ui|box]
-               [--config FILE]
+               [--logos DIR] [--config FILE]
   stbcastd check [the same]
   stbcastd ready [--timeout 30s]
   stbcastd manifest [FILE]
@@ -79,6 +79,8 @@ run starts the box, in the foreground. It ends on SIGTERM or Ctrl-C.
   --state DIR      where channels and keys are kept
   --socket PATH    the local socket
   --name NAME      a host name that is this box's, beside its addresses
+  --logos DIR      pictures of channels for the web app: 105.png is channel 105's;
+                   also .svg, .webp, .jpg; read at the start
   --log LEVEL      error, warn, info or debug
   --user NAME      whom it becomes when root starts it, once it listens
   --clock SOURCE   whose word on the time of day is taken: rtc (the system's

@@ -33,6 +33,7 @@ pub(super) struct Settings {
     pub(super) clock: Option<ClockSource>,
     pub(super) lan_interfaces: Vec<String>,
     pub(super) ca_file: Option<PathBuf>,
+    pub(super) logos: Option<PathBuf>,
     pub(super) naming: NameSettings,
     pub(super) ddns_providers: Vec<ProviderSetting>,
     pub(super) user: Option<String>,
@@ -149,6 +150,10 @@ impl Settings {
                 self.ca_file = Some(value.into());
                 Ok(())
             }
+            "logos" => {
+                self.logos = Some(value.into());
+                Ok(())
+            }
             "clock" => {
                 let clock = ClockSource::named(value).ok_or_else(|| SettingError::Clock(value.into()))?;
                 self.clock = Some(clock);
@@ -240,6 +245,7 @@ pub(super) const KEYS: &[&str] = &[
     "lan-interface",
     "listen",
     "log",
+    "logos",
     "name",
     "socket",
     "source",

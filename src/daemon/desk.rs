@@ -107,7 +107,9 @@ impl Desk {
         let can_ask = self.stb.take_over.can_ask();
         let shown = entries.map(|e| (e, channels.availability(e, &tuners, can_ask)));
         let shown = shown.filter(|(_, available)| all || *available != Available::No);
-        let view = |(e, available)| ChannelView::of(e, channels.groups(e), available, &guide);
+        let view = |(e, available)| {
+            ChannelView::of(e, channels.groups(e), available, &guide).with_logo(&self.stb.logos)
+        };
         let lines = shown.flat_map(|shown| line(&ChannelLine { channel: view(shown) }));
         lines.chain(line(&Done::YES)).collect()
     }

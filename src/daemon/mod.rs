@@ -15,6 +15,7 @@ mod events;
 mod exit;
 mod grants;
 mod imports;
+mod logos;
 mod machine;
 mod main_loop;
 mod names;

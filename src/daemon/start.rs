@@ -22,7 +22,7 @@ use super::imports::Lists;
 use super::tuners::{self, Talk, Watch};
 use super::user::{self, Becoming};
 use super::watchdog::Watchdog;
-use super::{check, events, imports, machine, main_loop, names, providers, receivers, scans};
+use super::{check, events, imports, logos, machine, main_loop, names, providers, receivers, scans};
 use crate::access::{self, Access, ClockSource, KeyError};
 use crate::api::{self, BOX_NAME, Departures, SetTopBox};
 use crate::channel::{self, ChannelTable};
@@ -81,6 +81,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
         departures: departures(&hub),
         take_over: tuners::take_over(&hub),
         gzip: Gzip::default(),
+        logos: logos::read(settings.logos.as_deref())?,
         zaps: Rc::default(),
         names: settings.names.clone(),
         registered: RefCell::default(),
