@@ -6,7 +6,7 @@
 //!   data     source ─▶ demux ─▶ service ─▶ pump ─▶ socket
 //!   control  http ─▶ api ─▶ pairing ─▶ access ─▶ channel ─▶ tuner
 //!            scan ─▶ channel, tuner                 which muxes there are, and what is in them
-//!   names    ddns ─▶ fetch ─▶ tls                 the box tells its name service where it is
+//!   names    api ─▶ ddns ─▶ fetch ─▶ tls          the box tells its name service where it is; its owner claims it
 //!            cloud ─▶ nameserver, registrar         the name service: who has which name, and the DNS
 //!   ground   ts   rap   ring   guide   text   delivery   handshake   registration   resolver   reactor   store   board   sys
 //! ```

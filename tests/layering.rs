@@ -44,6 +44,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "access",
             "channel",
+            // an owner sees and changes the box's name
+            "ddns",
             "guide",
             "handshake",
             // the pieces that it has the pump send

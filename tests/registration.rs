@@ -14,6 +14,7 @@ use support::cloud::{Cloud, STBCAST_CLOUD, ZONE};
 use support::http::Client;
 use support::registrant::look_up;
 use support::stb::{Dir, Stb, number, run_to_end, text, wait_at_most, wait_for};
+use support::terminal::owner;
 
 const LOOPBACK: [IpAddr; 1] = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
 
@@ -97,6 +98,37 @@ fn an_owner_claims_a_name_and_it_leads_to_the_box() {
     stb.begin();
     assert!(matches!(&*state(&stb), "starting" | "online"));
     assert_eq!(stb.log().matches("is this box's").count(), 1, "of the first run");
+}
+
+#[test]
+fn an_owner_claims_a_name_from_a_phone() {
+    let cloud = Cloud::open();
+    let stb = stb(&cloud, Dir::new(), &[]);
+    let owner = owner(&stb);
+    let ask = |body: &str| owner.ask("POST", "/api/v1/name", Some(body));
+    let shown = || owner.ask("GET", "/api/v1/name", None).text();
+    assert_eq!(text(&shown(), "state"), Some("none"));
+    let suggested = ask("{\"cmd\":\"suggest\"}").text();
+    assert_eq!(text(&suggested, "name").map(str::len), Some(11), "{suggested}");
+    let claimed = ask("{\"cmd\":\"claim\",\"name\":\"Alice\"}").text();
+    assert_eq!(text(&claimed, "name"), Some("alice.box.test"), "{claimed}");
+    assert_eq!(text(&claimed, "recovery").map(str::len), Some(19), "{claimed}");
+    wait_for("the name to lead here", || (text(&shown(), "state") == Some("online")).then_some(()));
+    assert!(text(&shown(), "seen").is_some_and(|seen| seen.starts_with("127.0.0.1:")), "{}", shown());
+    for (body, status, part) in [
+        ("{\"cmd\":\"claim\",\"name\":\"bob\"}", 409, "alice.box.test"),
+        ("{\"cmd\":\"recovery\"}", 409, "shown already"),
+        ("{\"cmd\":\"claim\"}", 400, "cmd"),
+        ("{\"cmd\":\"dance\"}", 400, "cmd"),
+        ("{\"name\":\"bob\"}", 400, "cmd"),
+    ] {
+        let refused = ask(body);
+        assert_eq!(refused.status, status, "{body}");
+        assert!(refused.text().contains(part), "{body}: {}", refused.text());
+    }
+    assert_eq!(ask("{\"cmd\":\"release\"}").status, 200);
+    assert_eq!(text(&shown(), "state"), Some("none"));
+    assert_eq!(found(&cloud, "alice").1, Vec::<IpAddr>::new());
 }
 
 #[test]

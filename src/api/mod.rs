@@ -3,7 +3,7 @@
 //! Owns the routes and the wording of every answer. Checks no right itself: it asks `access`, and what `access` gives
 //! out is what the rest works with.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
@@ -13,6 +13,7 @@ use embedded_io_async::{Read, Write};
 
 use crate::access::{Access, Door, LinkUse};
 use crate::channel::ChannelTable;
+use crate::ddns::Names;
 use crate::guide::Epg;
 use crate::hls::{Piece, Sessions};
 use crate::http::connection::{Asked, HeadBuffer};
@@ -35,6 +36,7 @@ mod epg;
 mod hls;
 mod live;
 mod logos;
+mod name;
 mod pair;
 mod parental;
 mod playlist;
@@ -131,6 +133,8 @@ pub struct SetTopBox {
     pub names: Vec<String>,
     /// The name that it has from its name service.
     pub registered: RefCell<Option<String>>,
+    /// Who asks the name service. It knows the box, so it comes after it.
+    pub naming: OnceCell<Rc<Names>>,
 }
 
 /// What a request leads to.
@@ -323,6 +327,7 @@ async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
         Route::Parental => Box::pin(parental::answer(stb, &visit, exchange)).await,
         Route::Unlock => Box::pin(parental::unlock(stb, &visit, exchange)).await,
         Route::Links => Box::pin(terminals::link(stb, &visit, exchange)).await,
+        Route::Name => Box::pin(name::answer(stb, &visit, exchange)).await,
         Route::PairHello => Box::pin(pair::hello(stb, &visit, exchange)).await,
         Route::PairShare => Box::pin(pair::share(stb, &visit, exchange)).await,
         Route::PairFinish => Box::pin(pair::finish(stb, &visit, exchange)).await,

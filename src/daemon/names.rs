@@ -166,6 +166,7 @@ pub(super) fn start(
     let names = Names::new(&stb.reactor, client, setup, seams(stb, writer, hub, time));
     let names = names.map_err(|e| format!("the box's name: {e}"))?;
     stb.registered.replace(names.held_name());
+    let _first = stb.naming.set(Rc::clone(&names));
     if has_service {
         let task = Rc::clone(&names);
         executor

@@ -1,6 +1,6 @@
 //! From settings to a running box.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -85,6 +85,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
         zaps: Rc::default(),
         names: settings.names.clone(),
         registered: RefCell::default(),
+        naming: OnceCell::new(),
     });
     for address in &addresses {
         log::info!("serving on http://{address}/");

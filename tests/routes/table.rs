@@ -25,6 +25,7 @@ pub(super) const PLAYER: &str = r#"{"role":"player","name":"Kodi"}"#;
 pub(super) const NAME: &str = r#"{"name":"New"}"#;
 pub(super) const NO_LOCK: &str = r#"{"age":null}"#;
 pub(super) const LINK: &str = r#"{"channel":1,"ttl":60,"connections":1}"#;
+pub(super) const SUGGEST: &str = r#"{"cmd":"suggest"}"#;
 pub(super) const HELLO: &str = r#"{"mode":"qr","nonce":"AAAAAAAAAAAAAAAAAAAAAA","name":"x"}"#;
 pub(super) const FINISH: &str =
     r#"{"attempt":"AAAAAAAAAAAAAAAAAAAAAA","proof":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#;
@@ -69,6 +70,8 @@ pub(super) const TABLE: &[Row] = &[
     ("DELETE", "/api/v1/terminals/*",          "/api/v1/terminals/31",         NO_BODY,      "401    | 403 403 403 403 | 403 403 | 404 404 | 403 | 403 403"),
     ("DELETE", "/api/v1/terminals/*",          "/api/v1/terminals/255",        NO_BODY,      "401    | 403 403 403 403 | 403 403 | 404 404 | 403 | 403 403"),
     ("POST",   "/api/v1/links",                "/api/v1/links",                LINK,         "401    | 200 200 403 403 | 403 403 | 200 200 | 403 | 403 403"),
+    ("GET",    "/api/v1/name",                 "/api/v1/name",                 NO_BODY,      "401    | 403 403 403 403 | 403 403 | 200 200 | 403 | 403 403"),
+    ("POST",   "/api/v1/name",                 "/api/v1/name",                 SUGGEST,      "401    | 403 403 403 403 | 403 403 | 200 200 | 403 | 403 403"),
     ("GET",    "/api/v1/parental",             "/api/v1/parental",             NO_BODY,      "401    | 200 200 403 403 | 200 200 | 200 200 | 403 | 403 403"),
     ("POST",   "/api/v1/parental",             "/api/v1/parental",             NO_LOCK,      "401    | 403 403 403 403 | 403 403 | 200 200 | 403 | 403 403"),
     ("POST",   "/api/v1/parental/unlock",      "/api/v1/parental/unlock",      "{}",         "401    | 400 400 403 403 | 403 403 | 400 400 | 403 | 403 403"),
