@@ -50,7 +50,7 @@
 //! | [`reactor`] | epoll, timers, signals | tasks' business |
 //! | [`store`] | records on flash, the process that writes them | what is in a record |
 //! | [`local`] | the local socket: how the box's own programs ask | HTTP |
-//! | [`status`] | how the box does: views | who asks, where numbers come from |
+//! | [`status`] | how the box does: views, the main loop's latency, memory | who asks, where numbers come from |
 //! | [`log_sink`] | where log lines go | who writes them |
 //! | [`manifest`] | what a program file says of itself | who asks |
 //! | [`daemon`] | `stbcastd`: command line, configuration, main loop | |

@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // filled by `tuner` with what muxes tell, shown by `api`; below both, so that it stays what the tables say
     ("guide", &["text", "ts"]),
     // views that are told by HTTP and at the local socket alike: below both
-    ("status", &[]),
+    ("status", &["sys"]),
     ("reactor", &["sys"]),
     ("store", &["reactor"]),
     // data: source ─▶ demux ─▶ service ─▶ pump
@@ -43,6 +43,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "api",
         &[
             "access",
+            // how many may listen, and the budgets that the status is held against
+            "board",
             "channel",
             // an owner sees and changes the box's name
             "ddns",

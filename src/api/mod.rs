@@ -25,6 +25,7 @@ use crate::http::{Connection, Exchange, Request, Status};
 use crate::pairing::Pairing;
 use crate::pump::{self, First, Left, Pump};
 use crate::reactor::Reactor;
+use crate::status::Health;
 use crate::sys::clock;
 use crate::ts::service_info::ServiceTriple;
 use crate::tuner::{Lease, Tuners};
@@ -129,6 +130,8 @@ pub struct SetTopBox {
     pub logos: Logos,
     /// How long zaps took.
     pub zaps: Rc<Zaps>,
+    /// How the process does.
+    pub health: Health,
     /// Names that are this box's, beside its addresses and `localhost`.
     pub names: Vec<String>,
     /// The name that it has from its name service.
@@ -311,6 +314,7 @@ async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
         Route::HlsIndex => return Box::pin(hls::index(stb, &visit, exchange)).await,
         Route::HlsPlaylist => return Box::pin(hls::playlist(stb, &visit, exchange)).await,
         Route::HlsPiece => return Box::pin(hls::piece(stb, &visit, exchange)).await,
+        Route::Status => Box::pin(status::answer(stb, &visit, exchange)).await,
         Route::Box => introduce(exchange).await,
         Route::Channels => channels::answer(stb, &visit, exchange).await,
         Route::Epg => epg::answer(stb, &visit, exchange).await,

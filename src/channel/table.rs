@@ -126,6 +126,13 @@ impl ChannelTable {
         Ok(Channel { number: entry.number, mux, known: entry.known(tracks), scrambled: entry.scrambled })
     }
 
+    /// The entry of a service of mux `id`.
+    #[must_use]
+    pub fn of_service(&self, id: MuxId, service: u16) -> Option<&Entry> {
+        let source = self.configured.iter().find(|known| known.id == id)?.source;
+        self.place_of(source, service).map(|at| &self.entries[at])
+    }
+
     /// The entry of `number`.
     #[must_use]
     pub fn find(&self, number: u16) -> Option<&Entry> {

@@ -67,8 +67,10 @@ pub(super) fn run(
     };
     stb.tuners.borrow_mut().survey(clock::boot());
     watchdog.ready();
+    stb.health.tick.set(round.period);
+    let mut woken = clock::boot();
     loop {
-        watchdog.alive(clock::boot());
+        watchdog.alive(woken);
         let busy = (0..TASKS).all(|_| executor.try_tick());
         if writer.begin_work() {
             executor.spawn(Rc::clone(writer).work(Rc::clone(&stb.reactor))).detach();
@@ -83,9 +85,12 @@ pub(super) fn run(
         }
         stb.reactor.set_tick(round.next_tick(stb, watchdog.period()))?;
         let mut events = heapless::Vec::<Event, EVENTS>::new();
+        let now = clock::boot();
+        stb.health.latency.borrow_mut().note(now, now.saturating_sub(woken));
         stb.reactor.wait(busy, |event| {
             let _full = events.push(event); // level-triggered: what does not fit comes again
         })?;
+        woken = clock::boot();
         for event in events {
             match event {
                 Event::Tick => round.tick(stb, writer),
@@ -137,6 +142,7 @@ impl Round {
             }
             stb.pump.borrow_mut().measure(elapsed);
             self.period = self.measure(tuners.heads(), elapsed, stb.viewers());
+            stb.health.tick.set(self.period);
         }
         if corrected {
             guide.know(channels.services());

@@ -38,6 +38,7 @@ use crate::pairing::Pairing;
 use crate::pump::{Ears, Pump};
 use crate::reactor::Reactor;
 use crate::source::SourceUrl;
+use crate::status::Health;
 use crate::store::{Kind, Loaded, Writer, erase, load};
 use crate::text::Unmarked;
 use crate::tuner::Tuners;
@@ -83,6 +84,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
         gzip: Gzip::default(),
         logos: logos::read(settings.logos.as_deref())?,
         zaps: Rc::default(),
+        health: Health::new(sys::clock::boot()),
         names: settings.names.clone(),
         registered: RefCell::default(),
         naming: OnceCell::new(),

@@ -69,6 +69,18 @@ fn shown(services: &Services, service: u16) -> Option<&Programme> {
     services.find(service).and_then(|s| s.programme.as_ref())
 }
 
+/// A ring that a mux feeds.
+pub struct Fed<'m> {
+    /// The ring.
+    pub feed: &'m Feed,
+    /// `service_id`.
+    pub service: u16,
+    /// It was never watched: it runs so that a zap to it finds a picture.
+    pub warm: bool,
+    /// How many watch.
+    pub watchers: usize,
+}
+
 /// Owns the way from the source to the rings.
 ///
 /// Its tables have room for the largest mux. They are made where they stay: of what is moved every page is touched.
@@ -258,6 +270,14 @@ impl OpenMux {
     #[must_use]
     pub fn watched(&self) -> usize {
         self.outlets.iter().filter(|o| watchers(&o.feed) > 0).count()
+    }
+
+    /// The rings that are fed from here.
+    pub fn fed(&self) -> impl Iterator<Item = Fed<'_>> {
+        self.outlets.iter().map(|o| {
+            let Outlet { feed, service, warm, .. } = o;
+            Fed { feed, service: *service, warm: *warm, watchers: watchers(feed) }
+        })
     }
 
     /// Rings fed from here, watched or lingering.
