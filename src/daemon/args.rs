@@ -35,6 +35,7 @@ Usage:
   stbcastd channels [--all] [--json]
   stbcastd status [--json]
   stbcastd tuners [--json]
+  stbcastd top [--once]
   stbcastd scan [--tables FILE|--range dvb-t|dvb-t2|dtmb|dvb-c|--known|
                  --mux MUX]… [--json]
   stbcastd scan --stop | --resume | --watch
@@ -156,6 +157,9 @@ The other commands ask the running box over its local socket; --state DIR or
                    stops the scan, also over a restart, and --resume goes on.
   status           shows muxes, viewers and what was lost.
                    --json: the box's own lines, for programs.
+  top              draws each second who has which tuner, what rings hold, how
+                   far behind everybody is, the last zaps, memory and the main
+                   loop's latency, until q. --once: as text, and ends.
 
 Exit codes, for scripts and for whoever updates the box:
   0  done; 'run' was told to stop

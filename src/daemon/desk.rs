@@ -16,7 +16,7 @@ use crate::channel::Available;
 use crate::ddns::Names;
 use crate::ddns::providers::Providers;
 use crate::local::hub::Hub;
-use crate::local::protocol::{BoxLine, Done, Link, Request, line, text};
+use crate::local::protocol::{BoxLine, Done, Item, Link, Request, line, text};
 use crate::local::server::{Answer, Number, Right, parse};
 use crate::sys::{clock, socket};
 
@@ -65,6 +65,7 @@ impl Desk {
         let answered = match (right, request.cmd.as_str()) {
             (_, "status") => Ok(self.status()),
             (_, "tuners") => Ok(self.tuners()),
+            (_, "top") => Ok(self.top()),
             (_, "name") => Ok(self.name()),
             (_, "scan-status") => Ok(self.scan_status()),
             (_, "channels") => Ok(self.channels(request.all == Some(true))),
@@ -160,6 +161,14 @@ impl Desk {
             all.extend(self.addresses.first().map(|a| SocketAddr::new(ip, a.port())));
         }
         all
+    }
+
+    /// A line for each item of the status.
+    fn top(&self) -> Vec<u8> {
+        let mut lines = Vec::new();
+        self.stb.status(&mut |item: &Item| lines.extend(line(item)));
+        lines.extend(line(&Done::YES));
+        lines
     }
 
     fn status(&self) -> Vec<u8> {

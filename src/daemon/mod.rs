@@ -28,6 +28,7 @@ mod reception;
 mod scan;
 mod scans;
 mod start;
+mod top;
 mod tuners;
 mod user;
 mod watchdog;
@@ -74,6 +75,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         args::Command::Manifest(file) => print_manifest(file.as_deref()),
         args::Command::Ask(question) if question.request.cmd == "pair" => pair::pair(&question),
         args::Command::Ask(question) if question.request.cmd.starts_with("scan") => scan::scan(&question),
+        args::Command::Ask(question) if question.request.cmd == "top" => top::top(&question),
         args::Command::Ask(question) => ask::ask(&question),
     };
     match done {

@@ -19,6 +19,8 @@ pub(super) struct Question {
     pub(super) json: bool,
     /// Questions for the screen are answered with yes.
     pub(super) yes: bool,
+    /// Of `top`: one picture.
+    pub(super) once: bool,
     pub(super) sockets: Vec<PathBuf>,
     /// What a scan is to begin with.
     pub(super) seeds: Vec<Seed>,
@@ -28,6 +30,7 @@ pub(super) struct Question {
 const OPTIONS: &[(&str, &[&str])] = &[
     ("status", &["json"]),
     ("tuners", &["json"]),
+    ("top", &["once"]),
     ("channels", &["json", "all"]),
     ("terminals", &["json"]),
     ("link", &["ttl", "connections", "all", "recording"]),
@@ -90,6 +93,7 @@ impl Question {
         match option {
             "json" => self.json = true,
             "yes" => self.yes = true,
+            "once" => self.once = true,
             "all" => request.all = Some(true),
             "recording" => request.recording = Some(true),
             "ttl" => request.ttl = Some(seconds(&value(parser)?)?),

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //!   {"cmd":"status"}                                    {"done":true,…}
+//!   {"cmd":"top"}                                       {"mux":{…}} {"ring":{…}} {"viewer":{…}} … {"box":{…}} {"done":true}
 //!   {"cmd":"channels"}                                  {"channel":{…}} … {"done":true}
 //!   {"cmd":"events"}                                    {"done":true}, and then {"event":"…",…} as they happen
 //!   {"cmd":"link","channel":1,"ttl":3600,"connections":2,"all":false,"recording":false}
@@ -39,7 +40,8 @@
 //!
 //! **Events**: `pairing-opened`, `pairing-closed`, `pin`, `ask`, `paired`, `pair-failed`, `revoked`, `viewers`, `ended`,
 //! `tuner`, `tuner-ask`, `tuner-asked`, `tuner-back`, `tv-moved`, `scan`, `name`, `name-claimed`, `name-refused`,
-//! `name-moving`; what may be in them stands at [`protocol::EventLine`]. A peer that does not read them is dropped.
+//! `name-moving`; what may be in them stands at [`protocol::EventLine`]; of `top` at
+//! [`protocol::Item`]. A peer that does not read them is dropped.
 //!
 //! **Scans**: `scan` begins one with `"muxes"` (as texts, blanks between them), `"range"` (`dvb-t`, `dvb-t2`, `dtmb`,
 //! `dvb-c`) or `"known":true`, or adds those to the one that runs; `"more":true` says that another such line comes.
