@@ -59,6 +59,11 @@ pub(crate) const KEYS: &[(&str, &str, &str)] = &[
     ("connections", "usize", "Terminals connected at one time, streams included."),
     ("connections_per_source", "usize", "Connections from one address."),
     ("heads", "usize", "Requests whose head is being read or answered at one time."),
+    (
+        "event_listeners",
+        "usize",
+        "Terminals' pages that are told what changes as it happens (server-sent events), at one time.",
+    ),
     ("head_bytes", "usize", "Bytes of the longest request head."),
     ("listeners", "usize", "Addresses the HTTP server listens on."),
     ("local_peers", "usize", "Programs connected to the local socket at one time."),

@@ -200,6 +200,17 @@ impl Access {
         Ok(Caller::new(claims, Who::Terminal(terminal.role, terminal.guest.clone())))
     }
 
+    /// The caller, who was let in before, is so still: nobody put it out, and a guest's time is not over.
+    #[must_use]
+    pub fn still_admits(&self, caller: &Caller) -> bool {
+        if caller.who == Who::Box {
+            return self.keys.borrow().link_generation == caller.generation;
+        }
+        let terminals = self.terminals.borrow();
+        let terminal = terminals.get(caller.slot).filter(|(generation, _)| *generation == caller.generation);
+        terminal.is_some_and(|(_, terminal)| self.judge_time(terminal.guest.as_ref()).is_ok())
+    }
+
     fn judge_time(&self, guest: Option<&GuestTerms>) -> Result<(), Refusal> {
         let Some(terms) = guest else { return Ok(()) };
         let now = self.clock.now().ok_or(Refusal::NoTime)?;

@@ -44,8 +44,8 @@ pub struct ChannelView<'a> {
 }
 
 /// An event of the guide: its times are seconds, and since 1970-01-01 UTC.
-#[derive(Serialize)]
-struct EventView {
+#[derive(Hash, Serialize)]
+pub(super) struct EventView {
     title: Title,
     start: u64,
     duration: u64,
@@ -120,7 +120,7 @@ impl<'a> ChannelView<'a> {
 }
 
 /// What is on: as the service's mux told last, and where that is long ago, as its schedule has it.
-fn now_and_next(entry: &Entry, epg: &Epg) -> [Option<EventView>; 2] {
+pub(super) fn now_and_next(entry: &Entry, epg: &Epg) -> [Option<EventView>; 2] {
     let boot = clock::boot();
     let told = entry.guide.at(boot).map(|event| event.map(EventView::of));
     let Some(time) = entry.guide.time.map(|time| time.at(boot)).filter(|_| told.iter().any(Option::is_none))

@@ -34,6 +34,7 @@ mod ask;
 mod channels;
 mod ended;
 mod epg;
+mod events;
 mod hls;
 mod live;
 mod logos;
@@ -53,6 +54,7 @@ mod zaps;
 pub use ask::{TakeOver, TunerNews, TunerQuestion};
 pub use channels::{ChannelView, stream_path};
 pub use ended::{Departed, Departures};
+pub use events::{News, look_what_is_on};
 pub use hls::{Watcher, no_sessions};
 pub use logos::{Logos, NoLogo};
 pub use route::{ROUTES, Route, VERSION};
@@ -60,6 +62,7 @@ pub use status::{mux_view, tuner_view};
 pub use terminals::TerminalView;
 pub use zaps::Zaps;
 
+use events::Listening;
 use visit::Visit;
 
 /// What is sent to a viewer.
@@ -128,6 +131,8 @@ pub struct SetTopBox {
     pub gzip: Gzip,
     /// Pictures of channels.
     pub logos: Logos,
+    /// What is new, for who listens.
+    pub news: Rc<News>,
     /// How long zaps took.
     pub zaps: Rc<Zaps>,
     /// How the process does.
@@ -150,6 +155,8 @@ enum Next {
     Watch(Lease, LinkUse, About),
     /// The socket gets a piece of a ring.
     Fetch(Piece, Rc<LinkUse>, About),
+    /// The connection becomes a listener's.
+    Listen(Box<Listening>),
 }
 
 impl Next {
@@ -168,6 +175,12 @@ pub async fn serve(stb: Rc<SetTopBox>, accepted: Accepted) {
         }
         Ok(Next::Fetch(piece, link, about)) => {
             stb.send(connection.into_stream().into_fd(), piece, (seat, link, about));
+        }
+        Ok(Next::Listen(listening)) => {
+            drop(head); // for other requests
+            if let Err(e) = Box::pin(listening.run(&stb, &mut connection)).await {
+                log::debug!("a listener left: {e}");
+            }
         }
         Ok(_) => connection.linger().await,
         Err(e) => log::debug!("a connection ended: {e}"),
@@ -282,7 +295,7 @@ async fn converse<S: Read<Error = io::Error> + Write<Error = io::Error>>(
 async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
     stb: &SetTopBox,
     request: Request<'_>,
-    mut exchange: Exchange<'_, S>,
+    exchange: Exchange<'_, S>,
     (local, peer, seat): (IpAddr, IpAddr, &Seat),
 ) -> io::Result<Next> {
     if let Some(host) = request.host.filter(|host| !stb.is_ours(host, local)) {
@@ -298,9 +311,7 @@ async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
         return exchange.refuse(Status::NotFound, NOTHING_HERE).await.map(Next::after);
     }
     if !found.takes(request.method) {
-        let sentence = found.allow();
-        exchange.add("Allow", format_args!("{sentence}"));
-        return exchange.refuse(Status::MethodNotAllowed, &format!("only {sentence}")).await.map(Next::after);
+        return not_allowed(exchange, &found.allow()).await;
     }
     let visit = Visit { part: found.part, door: Door::Plain, local, peer, seat, request };
     if !visit.request.method.is_safe() && !visit.is_from_own_page() {
@@ -314,6 +325,7 @@ async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
         Route::HlsIndex => return Box::pin(hls::index(stb, &visit, exchange)).await,
         Route::HlsPlaylist => return Box::pin(hls::playlist(stb, &visit, exchange)).await,
         Route::HlsPiece => return Box::pin(hls::piece(stb, &visit, exchange)).await,
+        Route::Events => return Box::pin(events::answer(stb, &visit, exchange)).await,
         Route::Status => Box::pin(status::answer(stb, &visit, exchange)).await,
         Route::Box => introduce(exchange).await,
         Route::Channels => channels::answer(stb, &visit, exchange).await,
@@ -337,6 +349,15 @@ async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
         Route::PairFinish => Box::pin(pair::finish(stb, &visit, exchange)).await,
     };
     going_on.map(Next::after)
+}
+
+/// The path has these methods, and not the one that was asked for.
+async fn not_allowed<S: Read<Error = io::Error> + Write<Error = io::Error>>(
+    mut exchange: Exchange<'_, S>,
+    methods: &str,
+) -> io::Result<Next> {
+    exchange.add("Allow", format_args!("{methods}"));
+    exchange.refuse(Status::MethodNotAllowed, &format!("only {methods}")).await.map(Next::after)
 }
 
 /// What is said of a path that nobody knows, and of one that is closed.

@@ -9,6 +9,7 @@ use smol::LocalExecutor;
 use super::events;
 use super::tuners::Watch;
 use super::watchdog::Watchdog;
+use crate::access::PutOut;
 use crate::api::SetTopBox;
 use crate::ddns::Names;
 use crate::local::hub::Hub;
@@ -77,7 +78,8 @@ pub(super) fn run(
             continue;
         }
         stb.end_what_is_over();
-        events::revoked(hub, stb.access.take_put_out());
+        tell_revoked(stb, hub);
+        stb.tell_news();
         round.tell_viewers(stb, hub);
         watch.look(&stb.tuners.borrow());
         if round.is_over(stb, writer) {
@@ -102,6 +104,15 @@ pub(super) fn run(
                 }
             }
         }
+    }
+}
+
+/// Tells who was put out, if anybody was.
+fn tell_revoked(stb: &SetTopBox, hub: &Hub) {
+    let out = stb.access.take_put_out();
+    if out != PutOut::default() {
+        events::revoked(hub, out);
+        stb.news.people();
     }
 }
 
@@ -149,6 +160,10 @@ impl Round {
         }
         if let Some(record) = channels.take_record() {
             writer.save(Kind::Channels, record);
+            stb.news.channels();
+        }
+        if channels.take_measured() {
+            stb.news.channels();
         }
     }
 

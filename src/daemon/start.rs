@@ -83,6 +83,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
         take_over: tuners::take_over(&hub),
         gzip: Gzip::default(),
         logos: logos::read(settings.logos.as_deref())?,
+        news: Rc::default(),
         zaps: Rc::default(),
         health: Health::new(sys::clock::boot()),
         names: settings.names.clone(),
@@ -109,6 +110,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     let tending = Rc::clone(&stb);
     executor.spawn(async move { report("pairing", tending.pairing.tend()).await }).detach();
     receivers::attend(&stb, &executor);
+    executor.spawn(api::look_what_is_on(Rc::clone(&stb))).detach();
     let watchdog = Watchdog::open(board::WATCHDOG);
     if let Some(becoming) = becoming {
         becoming.become_it(&state)?;

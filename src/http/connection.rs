@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use embedded_io_async::{Read, Write};
+use nix::sys::socket::{setsockopt, sockopt};
 
 use super::{Body, Method, Request, RequestError, Status};
 use crate::board;
@@ -90,6 +91,25 @@ impl<S: Read<Error = io::Error> + Write<Error = io::Error>> Connection<S> {
                 _ => return,
             }
         }
+    }
+
+    /// Waits for the end of what the peer sends, where nothing more is expected of it. Gives why it is over.
+    pub async fn ended(&mut self) -> io::Error {
+        let mut unexpected = [0; 64];
+        match self.stream.read(&mut unexpected).await {
+            Ok(0) => io::ErrorKind::ConnectionAborted.into(),
+            Ok(_) => io::ErrorKind::InvalidData.into(),
+            Err(e) => e,
+        }
+    }
+
+    /// Ends the connection once its peer acknowledged nothing of what was sent for so long.
+    pub fn give_up_after(&self, time: Duration) -> io::Result<()>
+    where
+        S: std::os::fd::AsFd,
+    {
+        let millis = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+        Ok(setsockopt(&self.stream, sockopt::TcpUserTimeout, &millis)?)
     }
 
     /// Writes all of `bytes`, each part in its time.

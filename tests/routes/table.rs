@@ -46,6 +46,7 @@ pub(super) const TABLE: &[Row] = &[
     ("GET",    "/api/v1/ended",                "/api/v1/ended",                NO_BODY,      "401    | 400 400 400 400 | 400 400 | 400 400 | 400 | 400 400"),
     ("GET",    "/xmltv.xml",                   "/xmltv.xml",                   NO_BODY,      "401    | 200 200 200 403 | 200 200 | 200 200 | 200 | 200 403"),
     ("GET",    "/xmltv.xml",                   "/xmltv.xml?channel=2",         NO_BODY,      "401    | 200 200 200 403 | 403 403 | 200 200 | 200 | 200 403"),
+    ("GET",    "/api/v1/events",               "/api/v1/events",               NO_BODY,      "401    | 200 200 403 403 | 200 200 | 200 200 | 403 | 403 403"),
     ("GET",    "/api/v1/status",               "/api/v1/status",               NO_BODY,      "401    | 403 403 403 403 | 403 403 | 200 200 | 403 | 403 403"),
     ("GET",    "/playlist.m3u",                "/playlist.m3u",                NO_BODY,      "401    | 200 200 200 403 | 200 200 | 200 200 | 200 | 200 403"),
     ("GET",    "/live/*.ts",                   "/live/1.ts?v=t",               NO_BODY,      "401    | 200 200 200 200 | 200 200 | 200 200 | 200 | 200 200"),
