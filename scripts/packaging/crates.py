@@ -166,10 +166,15 @@ def vendored(directories):
     return found
 
 
+def of_web_app():
+    """What the web app has of others, as scripts/web keeps it."""
+    return sorted(manifest.parent for manifest in (ROOT / "src/web/vendor").glob("*/package.json"))
+
+
 def linked(board, image, directories):
     """All of it, itself first, each once."""
     tools = Tools(image)
     parts = program(tools, board) + standard_library(tools, board, image) + linked_by_zig(tools, board, image)
-    parts += vendored(directories)
+    parts += vendored([*of_web_app(), *directories])
     once = {part.purl: part for part in reversed(parts[1:])}  # where Rust's library has the same crate, the program's
     return [parts[0], *sorted(once.values())]
