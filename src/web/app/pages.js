@@ -1,0 +1,48 @@
+// The pages there are, and what lives as long as the app. A page's module exports `show(root, app, params)`, which puts
+// it into `root` and returns `{leave()}`, both of which may be promises.
+
+import { sheet } from './dom.js';
+
+/**
+ * By the first word of the address. `label`: what the navigation calls it, if it is there; `owner`: only owners see
+ * it; `style`: its sheet.
+ */
+export const PAGES = {
+  // -- channels
+  channels: { label: 'channels.title', load: () => import('./channels-page.js'), style: 'channels.css' },
+
+  // -- player
+  play: { load: () => import('./player.js'), style: 'player.css' },
+
+  // -- guide
+  guide: { label: 'guide.title', load: () => import('./guide.js'), style: 'guide.css' },
+
+  // -- settings
+  settings: { label: 'settings.title', load: () => import('./settings.js'), style: 'settings.css' },
+
+  // -- status
+  status: { label: 'status.title', owner: true, load: () => import('./status.js'), style: 'status.css' },
+
+  // -- pair
+  pair: { load: () => import('./pair.js'), style: 'pair.css' },
+  handover: { load: () => import('./handover.js'), style: 'pair.css' },
+};
+
+/** Puts into `app` what pages share. Runs once, when the box knows this browser. */
+export async function equip(app) {
+  // -- channels
+  const [{ createChannels }, { installKeys }] = await Promise.all([import('./channels.js'), import('./pad.js')]);
+  app.channels = createChannels(app);
+  installKeys(app);
+
+  // -- events
+  const { createEvents } = await import('./events.js');
+  app.events = createEvents(app);
+  app.channels.follow(app.events);
+
+  // -- player
+  const [{ createPlayer }] = await Promise.all([import('./player.js'), sheet('player.css')]);
+  app.player = createPlayer(app);
+
+  return app;
+}
