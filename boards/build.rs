@@ -2,12 +2,13 @@
 //!
 //! A board file is flat `key = value`; `inherit = "<other>"` takes what it does not say itself. What the keys mean
 //! stands in `keys.rs`. An unknown board, an unknown key, a wrong type or an impossible value fails the build and says
-//! why, with the file and the line that the value came from.
+//! why, with the file and the line that the value came from. The web app is packed here, too (`assets.rs`).
 
 use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs, process};
 
+mod assets;
 mod facts;
 mod judge;
 mod keys;
@@ -23,6 +24,10 @@ fn main() {
     match facts::load(Path::new("boards"), &name).and_then(|facts| rules::check(&facts).map(|()| facts)) {
         Ok(facts) => {
             emit(&name, &facts);
+            if let Err(why) = assets::pack(Path::new(&out())) {
+                eprintln!("error: the web app cannot be packed: {why}");
+                process::exit(1);
+            }
             link();
         }
         Err(broken) => {
@@ -54,8 +59,11 @@ fn emit(name: &str, facts: &Facts) {
         let _ =
             writeln!(code, "/// {doc}\npub const {}: {kind} = {};", key.to_uppercase(), facts[*key].value);
     }
-    let out = env::var("OUT_DIR").expect("cargo sets OUT_DIR");
-    fs::write(Path::new(&out).join("board.rs"), code).expect("OUT_DIR can be written");
+    fs::write(Path::new(&out()).join("board.rs"), code).expect("OUT_DIR can be written");
+}
+
+fn out() -> String {
+    env::var("OUT_DIR").expect("cargo sets OUT_DIR")
 }
 
 fn has_feature(name: &str) -> bool {

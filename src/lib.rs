@@ -24,6 +24,7 @@
 //! | [`hls`] | who watches by HLS, and the text of playlists | HTTP, rights, tuners |
 //! | [`http`] | requests, replies, limits | routes |
 //! | [`api`] | routes and wording | keys, tuning |
+//! | [`web`] | the web app: the files that browsers load | this box |
 //! | [`pairing`] | the window in which a terminal is let in, attempts, public-key work | HTTP, JSON, who was let in |
 //! | [`access`] | the box's keys, who was let in, tokens, every check of a right | HTTP, streams |
 //! | [`channel`] | the channel table | who asks |
@@ -105,3 +106,4 @@ pub mod text;
 pub mod tls;
 pub mod ts;
 pub mod tuner;
+pub mod web;

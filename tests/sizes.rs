@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 const FILE_MOST: usize = 600;
 const FILE_MEDIAN: usize = 200;
 const FUNCTION_MOST: usize = 80;
+/// Bytes of a line of the web app: what is packed into one cannot be read.
+const LINE_MOST: usize = 300;
 const README_MOST: usize = 150;
 
 #[test]
@@ -21,6 +23,22 @@ fn files_are_short() {
     assert!(median <= FILE_MEDIAN, "the median file has {median} lines");
     for file in rust_files(&["tests"]) {
         assert!(lines(&file) <= FILE_MOST, "{} has {} lines", file.display(), lines(&file));
+    }
+}
+
+/// What is by others is as they wrote it.
+#[test]
+fn files_of_the_web_app_are_short() {
+    let files = files_in(&["src/web/app"], &["js", "css", "html"]);
+    assert!(files.len() > 10, "{}", files.len());
+    for file in files {
+        assert!(lines(&file) <= FILE_MOST, "{} has {} lines", file.display(), lines(&file));
+        let longest = fs::read_to_string(&file).unwrap().lines().map(str::len).max();
+        assert!(
+            longest.is_none_or(|bytes| bytes <= LINE_MOST),
+            "{} has a line of {longest:?}",
+            file.display()
+        );
     }
 }
 
@@ -71,18 +89,23 @@ fn lines(file: &Path) -> usize {
 }
 
 fn rust_files(places: &[&str]) -> Vec<PathBuf> {
+    files_in(places, &["rs"])
+}
+
+/// The files below `places` whose names end so.
+fn files_in(places: &[&str], endings: &[&str]) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for place in places {
-        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join(place), &mut files);
+        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join(place), endings, &mut files);
     }
     assert!(!files.is_empty());
     files
 }
 
-fn collect(path: &Path, files: &mut Vec<PathBuf>) {
+fn collect(path: &Path, endings: &[&str], files: &mut Vec<PathBuf>) {
     if path.is_dir() {
-        fs::read_dir(path).unwrap().for_each(|entry| collect(&entry.unwrap().path(), files));
-    } else if path.extension().is_some_and(|e| e == "rs") {
+        fs::read_dir(path).unwrap().for_each(|entry| collect(&entry.unwrap().path(), endings, files));
+    } else if path.extension().is_some_and(|e| endings.iter().any(|ending| e == *ending)) {
         files.push(path.into());
     }
 }

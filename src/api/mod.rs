@@ -29,6 +29,7 @@ use crate::status::Health;
 use crate::sys::clock;
 use crate::ts::service_info::ServiceTriple;
 use crate::tuner::{Lease, Tuners};
+use crate::web;
 
 mod ask;
 mod channels;
@@ -302,6 +303,13 @@ async fn answer<S: Read<Error = io::Error> + Write<Error = io::Error>>(
         log::debug!("a request for host '{}'", host.escape_debug());
         let done = exchange.refuse(Status::MisdirectedRequest, "this box is not that host").await?;
         return Ok(Next::after(done));
+    }
+    if let Some(page) = web::find(request.path) {
+        if !request.method.is_safe() {
+            return not_allowed(exchange, "GET, HEAD").await;
+        }
+        let is_known = request.said.has(page.etag);
+        return exchange.page(&page, is_known).await.map(Next::after);
     }
     let Some(found) = route::find(request.path) else {
         return exchange.refuse(Status::NotFound, NOTHING_HERE).await.map(Next::after);

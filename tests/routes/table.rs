@@ -80,7 +80,7 @@ pub(super) const TABLE: &[Row] = &[
     ("POST",   "/api/v1/pair/hello",           "/api/v1/pair/hello",           HELLO,        "404    | 404 404 404 404 | 404 404 | 404 404 | 404 | 404 404"),
     ("POST",   "/api/v1/pair/share",           "/api/v1/pair/share",           SHARE,        "404    | 404 404 404 404 | 404 404 | 404 404 | 404 | 404 404"),
     ("POST",   "/api/v1/pair/finish",          "/api/v1/pair/finish",          FINISH,       "404    | 404 404 404 404 | 404 404 | 404 404 | 404 | 404 404"),
-    ("GET",    "nothing",                      "/",                            NO_BODY,      "404    | 404 404 404 404 | 404 404 | 404 404 | 404 | 404 404"),
+    ("GET",    "nothing",                      "/app",                         NO_BODY,      "404    | 404 404 404 404 | 404 404 | 404 404 | 404 | 404 404"),
     ("GET",    "nothing",                      "/api/v1",                      NO_BODY,      "404    | 404 404 404 404 | 404 404 | 404 404 | 404 | 404 404"),
     // These end the table: who asks last may.
     ("POST",   "/api/v1/terminals/revoke-all", "/api/v1/terminals/revoke-all", "{}",         "401    | 403 403 403 403 | 403 403 | -   -   | 403 | 403 403"),
