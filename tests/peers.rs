@@ -14,6 +14,8 @@ mod cuts;
 mod dyndns;
 #[path = "peers/field_pictures.rs"]
 mod field_pictures;
+#[path = "peers/hls.rs"]
+mod hls;
 #[path = "peers/joins.rs"]
 mod joins;
 #[path = "peers/kinds.rs"]
@@ -48,3 +50,5 @@ mod stage;
 mod updaters;
 #[path = "peers/wall.rs"]
 mod wall;
+#[path = "peers/xmltv.rs"]
+mod xmltv;

@@ -1,0 +1,123 @@
+// Plays HLS in Chromium by hls.js, by Shaka Player or as Chromium does by itself, and says what came of it.
+//
+//   node hls.mjs hlsjs|shaka|native INDEX SECONDS
+//
+// The page is at the box's own origin, as the app is; its files are put in between. The exit code is 0 where it played:
+// time went on, sound was decoded, pictures were where there are some, and nothing was waited for once it had begun, for
+// longer than a decoder may need on a busy machine.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import puppeteer from 'puppeteer-core';
+
+const [kind, index, seconds] = process.argv.slice(2);
+const { resolve } = createRequire(import.meta.url);
+const PROGRAM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+/** In seconds: what is shorter is no stall that anybody sees. */
+const WAIT = 0.25;
+const LIBRARIES = { hlsjs: 'hls.js/dist/hls.js', shaka: 'shaka-player/dist/shaka-player.compiled.js' };
+
+const browser = await puppeteer.launch({
+  executablePath: PROGRAM,
+  args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required', '--mute-audio'],
+  protocolTimeout: (Number(seconds) + 120) * 1000,
+});
+try {
+  const page = await browser.newPage();
+  const { origin } = new URL(index);
+  await page.setRequestInterception(true);
+  page.on('request', (request) => {
+    const { pathname } = new URL(request.url());
+    if (pathname === '/player.html') {
+      return request.respond({
+        contentType: 'text/html',
+        body: '<!doctype html><video playsinline></video><script src="/player.js"></script>',
+      });
+    }
+    if (pathname === '/player.js') {
+      const library = LIBRARIES[kind] ? readFileSync(resolve(LIBRARIES[kind])) : '';
+      return request.respond({ contentType: 'text/javascript', body: library });
+    }
+    return request.continue();
+  });
+  await page.goto(`${origin}/player.html`);
+  const seen = await page.evaluate(play, kind, index, Number(seconds));
+  console.log(JSON.stringify(seen));
+  const pictures = index.includes('/live/3/') || seen.frames > 0 && seen.width > 0;
+  const played = seen.played > Number(seconds) * 0.98 - 1 && seen.audio > 0 && pictures;
+  const stalled = seen.waits.longest > WAIT;
+  if (!played || stalled || seen.errors.length > 0) process.exitCode = 1;
+} finally {
+  await browser.close();
+}
+
+/** Runs in the page: plays for so many seconds of the wall from the first picture or sound on. */
+async function play(kind, index, seconds) {
+  const video = document.querySelector('video');
+  const seen = { kind, errors: [], waits: { count: 0, longest: 0, all: 0 }, began: null, latency: [] };
+  const start = performance.now();
+  const at = () => Math.round(performance.now() - start) / 1000;
+  video.addEventListener('error', () => seen.errors.push(`video: ${video.error?.message}`));
+  let waiting = null;
+  const goesOn = () => {
+    if (waiting === null) return;
+    const waited = at() - waiting;
+    seen.waits.longest = Math.max(seen.waits.longest, waited);
+    seen.waits.all += waited;
+    waiting = null;
+  };
+  video.addEventListener('waiting', () => {
+    if (seen.began === null) return;
+    seen.waits.count += 1;
+    waiting ??= at();
+  });
+  video.addEventListener('playing', goesOn);
+  video.addEventListener('timeupdate', () => { if (video.readyState > 2) goesOn(); });
+  const begun = new Promise((done, fail) => {
+    video.addEventListener('timeupdate', () => {
+      if (video.currentTime > 0 && seen.began === null) { seen.began = at(); seen.from = video.currentTime; done(); }
+    });
+    setTimeout(() => fail(new Error(`nothing plays: ${JSON.stringify(seen)}`)), 40_000);
+  });
+  let latency = () => null;
+  if (kind === 'hlsjs') {
+    const hls = new Hls();
+    hls.on(Hls.Events.ERROR, (_, e) => {
+      // Sound and pictures of a broadcast begin apart, by as much as the encoder looks ahead.
+      const isJoin = e.details === 'bufferSeekOverHole' && (seen.began === null || at() < seen.began + 1);
+      if (!isJoin) seen.errors.push(`${at()} ${e.fatal ? 'fatal ' : ''}${e.details}`);
+    });
+    hls.loadSource(index);
+    hls.attachMedia(video);
+    latency = () => hls.latency;
+  } else if (kind === 'shaka') {
+    const player = new shaka.Player();
+    player.addEventListener('error', (e) => seen.errors.push(`shaka ${e.detail.code} ${e.detail.data}`));
+    await player.attach(video);
+    await player.load(index);
+    latency = () => Date.now() / 1000 - player.getPlayheadTimeAsDate() / 1000;
+  } else {
+    seen.can = video.canPlayType('application/vnd.apple.mpegurl');
+    video.src = index;
+  }
+  video.play().catch((e) => seen.errors.push(`play: ${e.message}`));
+  await begun;
+  const until = performance.now() + seconds * 1000;
+  while (performance.now() < until && !video.error) {
+    await new Promise((done) => setTimeout(done, 1000));
+    const now = latency();
+    if (now !== null) seen.latency.push(now);
+  }
+  goesOn();
+  const sorted = seen.latency.sort((a, b) => a - b);
+  seen.latency = sorted.length ? { least: sorted[0], median: sorted[sorted.length >> 1], most: sorted.at(-1) } : null;
+  const quality = video.getVideoPlaybackQuality();
+  return {
+    ...seen,
+    played: video.currentTime - seen.from,
+    width: video.videoWidth,
+    frames: quality.totalVideoFrames,
+    dropped: quality.droppedVideoFrames,
+    audio: video.webkitAudioDecodedByteCount,
+  };
+}
