@@ -24,6 +24,7 @@ use stbcast::registration::{BoxId, BoxKey, Label, Psk};
 use stbcast::store::{Kind, slots};
 use support::stb::{Dir, STBCASTD, Stb, demo, run_to_end, wait_for};
 use support::terminal::{Terminal, one_more, owner};
+use support::uninterrupted;
 
 /// Exit code and standard error of `stbcastd` with these words.
 fn ended(words: &[&str]) -> (i32, String) {
@@ -274,7 +275,7 @@ fn a_service_manager_hears_that_the_box_serves_lives_and_stops() {
     manager.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let hear = || {
         let mut bytes = [0; 64];
-        let n = manager.recv(&mut bytes).unwrap();
+        let n = uninterrupted(|| manager.recv(&mut bytes)).unwrap();
         String::from_utf8_lossy(&bytes[..n]).into_owned()
     };
     let mut command = Command::new(STBCASTD);

@@ -10,6 +10,16 @@ use crate::reactor::sample::run;
 
 type Script = fn(&Message<Vec<u8>>) -> Vec<Vec<u8>>;
 
+/// The next datagram; a machine that is stopped and goes on interrupts a receive with a time-out (signal(7)).
+fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> (usize, SocketAddr) {
+    loop {
+        match socket.recv_from(buffer) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            received => return received.unwrap(),
+        }
+    }
+}
+
 /// A server that answers `times` queries as `script` says, each with any number of datagrams.
 fn server(times: usize, script: Script) -> (SocketAddr, JoinHandle<()>) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -18,7 +28,7 @@ fn server(times: usize, script: Script) -> (SocketAddr, JoinHandle<()>) {
     let serving = thread::spawn(move || {
         for _ in 0..times {
             let mut query = vec![0; 512];
-            let (size, from) = socket.recv_from(&mut query).unwrap();
+            let (size, from) = receive(&socket, &mut query);
             query.truncate(size);
             for answer in script(&Message::from_octets(query).unwrap()) {
                 socket.send_to(&answer, from).unwrap();

@@ -16,6 +16,7 @@ use nix::unistd::Pid;
 
 use super::support::http::Client;
 use super::support::stb::wait_at_most;
+use super::support::uninterrupted;
 
 /// Where the guest's scripts are.
 pub(super) fn scripts() -> PathBuf {
@@ -111,7 +112,7 @@ impl Guest {
             {
                 return Some(Said { code, out: said.to_owned() });
             }
-            match stream.read(&mut chunk) {
+            match uninterrupted(|| stream.read(&mut chunk)) {
                 Ok(n @ 1..) => out.extend_from_slice(&chunk[..n]),
                 _ => return None,
             }

@@ -9,6 +9,8 @@ use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, setsockopt, socket, sockopt,
 };
 
+use super::uninterrupted;
+
 /// Nothing in a test takes longer than this, on the slowest machine.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 /// How long one read waits, so that the deadline is looked at.
@@ -101,7 +103,7 @@ impl Client {
     /// Receives one byte, if there is one.
     pub fn receive_byte(&mut self) {
         let mut byte = [0];
-        if self.stream.read(&mut byte).is_ok_and(|n| n == 1) {
+        if uninterrupted(|| self.stream.read(&mut byte)).is_ok_and(|n| n == 1) {
             self.unread.extend(byte);
         }
     }

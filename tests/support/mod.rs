@@ -19,3 +19,16 @@ pub mod stb;
 pub mod tables;
 pub mod terminal;
 pub mod ts;
+
+use std::io::{ErrorKind, Result};
+
+/// Calls again as long as it was interrupted: where the machine is stopped and goes on, a receive with a time-out is,
+/// even if no signal is handled (signal(7), "Interruption of system calls and library functions by stop signals").
+pub fn uninterrupted<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match call() {
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}

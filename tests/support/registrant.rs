@@ -17,6 +17,7 @@ use super::cloud::{Cloud, ZONE};
 use super::http::{Client, Reply};
 use super::stb::{number, text};
 use super::terminal::{b64, random, unb64};
+use super::uninterrupted;
 
 /// An answer by UDP on one machine takes much less.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -194,7 +195,7 @@ impl Registered {
     /// What comes next.
     pub fn hear(&self) -> Heard {
         let mut packet = [0; 256];
-        match self.socket.recv(&mut packet) {
+        match uninterrupted(|| self.socket.recv(&mut packet)) {
             Ok(n) => self.understand(&packet[..n]),
             Err(_) => Heard::Nothing,
         }
@@ -223,7 +224,7 @@ pub fn look_up(server: SocketAddr, name: &str, rtype: Rtype) -> (Rcode, Vec<IpAd
     socket.set_read_timeout(Some(PATIENCE)).expect("a time-out can be set");
     socket.send_to(&question, server).expect("it can be sent");
     let mut bytes = [0; 4096];
-    let n = socket.recv(&mut bytes).expect("DNS answers");
+    let n = uninterrupted(|| socket.recv(&mut bytes)).expect("DNS answers");
     let message = Message::from_octets(&bytes[..n]).expect("a message");
     assert_eq!(message.header().id(), u16::from_be_bytes([question[0], question[1]]));
     let records = message.answer().expect("a section").limit_to::<AllRecordData<_, _>>();

@@ -55,6 +55,16 @@ fn connect(to: SocketAddr) -> TcpStream {
     stream
 }
 
+/// The next datagram; a machine that is stopped and goes on interrupts a receive with a time-out (signal(7)).
+fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> (usize, SocketAddr) {
+    loop {
+        match socket.recv_from(buffer) {
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            received => return received.unwrap(),
+        }
+    }
+}
+
 /// The next message, `None`: the connection was closed.
 fn next(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut length = [0; 2];
@@ -77,7 +87,7 @@ fn more_than_a_batch_is_answered_by_udp() {
     }
     let mut buffer = [0; 2000];
     for _ in 0..20 {
-        let (len, from) = socket.recv_from(&mut buffer).unwrap();
+        let (len, from) = receive(&socket, &mut buffer);
         assert_eq!(from, sandbox.address);
         let answer = Message::from_octets(&buffer[..len]).unwrap();
         assert!(answer.header().tc(), "it does not fit");
@@ -178,7 +188,7 @@ fn a_secondary_is_told_until_it_answers() {
     let sandbox = Sandbox::start(move || plan(TcpLimits::default(), vec![Secondary { address, key: None }]));
     let mut buffer = [0; 600];
     let mut told = || {
-        let (len, from) = secondary.recv_from(&mut buffer).unwrap();
+        let (len, from) = receive(&secondary, &mut buffer);
         assert_eq!((buffer[2], buffer[3]), (0x24, 0), "NOTIFY, AA");
         let serial = u32::from_be_bytes(buffer[len - 20..len - 16].try_into().unwrap());
         (serial, buffer[..len].to_vec(), from)
