@@ -45,6 +45,23 @@ pub(crate) fn made_box() -> Stb {
     stb
 }
 
+/// A box that plays one programme (H.264, AAC) for so many seconds, without a place where time begins anew.
+pub(crate) fn long_box(seconds: u64) -> Stb {
+    let dir = Dir::new();
+    let path = dir.path().join("long.ts");
+    let video = format!("testsrc2=size=640x360:rate=25:duration={seconds}");
+    let audio = format!("sine=frequency=440:sample_rate=48000:duration={seconds}");
+    let mut words =
+        vec!["ffmpeg", "-y", "-v", "error", "-f", "lavfi", "-i", &video, "-f", "lavfi", "-i", &audio];
+    words.extend("-c:v libx264 -preset veryfast -b:v 1M -maxrate 1.2M -bufsize 1M -g 50 -bf 2".split(' '));
+    words.extend(["-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "mpegts", path.to_str().unwrap()]);
+    let ran = run(&words, Duration::from_secs(120 + seconds));
+    assert_eq!(ran.code, Some(0), "ffmpeg makes a programme: {}", ran.err);
+    let stb = Stb::start_in(dir, &[&format!("file:{}", path.display())], &[]);
+    stb.wait_channels(1);
+    stb
+}
+
 /// HEVC with the encoder's own open GOPs, MPEG-2 with B pictures, H.264 with open GOPs and four references.
 fn make(path: &str) {
     let video = "testsrc2=size=640x360:rate=25:duration=16";
