@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 const PAGE: &str = "index.html";
+/// The sheet that all pages share; those of single pages go out with it, behind it: they have so much in common that
+/// together they take a quarter less.
+const STYLE: &str = "style.css";
 /// Where the app lies, and what is by others.
 const PLACES: [&str; 2] = [OURS, "src/web/vendor"];
 const OURS: &str = "src/web/app";
@@ -33,6 +36,7 @@ struct File {
 /// the others below that, so that browsers may keep them for good.
 pub(crate) fn pack(out: &Path) -> io::Result<()> {
     let mut files = read_all()?;
+    join_styles(&mut files);
     let version = version_of(&files);
     let page = files.iter_mut().find(|file| file.name == PAGE).expect("the app has a page");
     let text = String::from_utf8(std::mem::take(&mut page.content)).map_err(io::Error::other)?;
@@ -76,6 +80,14 @@ fn read_all() -> io::Result<Vec<File>> {
         }
     }
     Ok(all)
+}
+
+/// Leaves [`STYLE`] alone of our sheets, with the others in it, in the order of their names.
+fn join_styles(files: &mut Vec<File>) {
+    let is_of_page = |file: &mut File| file.name.ends_with(".css") && file.name != STYLE;
+    let all: Vec<u8> = files.extract_if(.., is_of_page).flat_map(|file| file.content).collect();
+    let style = files.iter_mut().find(|file| file.name == STYLE).expect("the app has a sheet");
+    style.content.extend(all);
 }
 
 /// The first 8 bytes of the SHA-256 of all names and contents, in hexadecimal.

@@ -15,7 +15,7 @@ const MOST: usize = 120 * 1024;
 const OWNERS_MOST: usize = 12 * 1024;
 
 /// What their names begin with.
-const OF_OWNERS: [&str; 3] = ["settings-name.", "settings-terminals.", "status."];
+const OF_OWNERS: [&str; 4] = ["settings-name.", "settings-terminals.", "status.js", "status-draw."];
 
 /// The answer to a request with these fields.
 fn ask(client: &mut Client, method: &str, path: &str, fields: &str) -> Reply {
@@ -43,10 +43,22 @@ fn lean(path: &str) -> Vec<u8> {
             minifier::js::minify(&text()).expect("it can be read").to_string().into_bytes()
         }
         Some("css") if is_ours => {
-            minifier::css::minify(&text()).expect("it can be read").to_string().into_bytes()
+            let lean = |sheet: String| minifier::css::minify(&sheet).expect("it can be read").to_string();
+            sheets().into_iter().map(lean).collect::<String>().into_bytes()
         }
         _ => content,
     }
+}
+
+/// The sheets that `/app/style.css` is made of: the one that pages share, then those of single pages by their names.
+fn sheets() -> Vec<String> {
+    let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/app");
+    let entries = fs::read_dir(&app).expect("the app is there").filter_map(Result::ok);
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<_> = names.filter(|name| name.ends_with(".css")).collect();
+    names.sort_by_key(|name| (name != "style.css", name.clone()));
+    assert!(names.len() > 3 && names[0] == "style.css", "{names:?}");
+    names.iter().map(|name| fs::read_to_string(app.join(name)).expect("it is text")).collect()
 }
 
 /// The file that is served at `path`.
@@ -144,8 +156,11 @@ fn ours() -> Vec<(&'static str, String)> {
         path == "/" || app.join(path.strip_prefix("/app/").unwrap_or_else(|| &path[1..])).is_file()
     };
     let texts = web::paths().filter(|path| !path.ends_with(".png") && is_ours(path));
-    let found: Vec<_> =
-        texts.map(|path| (path, String::from_utf8(source(path)).expect("it is text"))).collect();
+    let text = |path| match path {
+        "/app/style.css" => sheets().concat(),
+        path => String::from_utf8(source(path)).expect("it is text"),
+    };
+    let found: Vec<_> = texts.map(|path| (path, text(path))).collect();
     assert!(found.len() > 10, "{}", found.len());
     found
 }

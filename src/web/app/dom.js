@@ -69,15 +69,6 @@ export function button(label, onclick, props) {
   return el('button', { type: 'button', ...props, class: `button ${props?.class ?? ''}`.trim(), onclick }, label);
 }
 
-/** Loads a style sheet of a page, once; resolves when it applies. */
-export function sheet(name) {
-  const { href } = new URL(name, import.meta.url);
-  if ([...document.querySelectorAll('link[rel=stylesheet]')].some((known) => known.href === href)) return Promise.resolve();
-  return new Promise((done) => {
-    document.head.append(el('link', { rel: 'stylesheet', href, onload: done, onerror: done }));
-  });
-}
-
 /** Has a screen reader say `text`. */
 export function say(text) {
   document.getElementById('said').textContent = text;

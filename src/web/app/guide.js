@@ -1,6 +1,6 @@
 // The guide: what is on and what comes, as a grid of channels and time or as a list of one channel.
 
-import { button, el, replace, sheet } from './dom.js';
+import { button, el, replace } from './dom.js';
 import { showGrid } from './guide-grid.js';
 import { showList } from './guide-list.js';
 import { day, midnight } from './when.js';
@@ -13,7 +13,7 @@ const AT_ONCE = 3;
 /** Shows the guide; `params[0]`: the channel whose list is shown. */
 export async function show(root, app, params) {
   const { t, channels, store } = app;
-  await Promise.all([channels.ready, sheet('channels.css')]);
+  await channels.ready;
   const wide = matchMedia('(min-width: 44rem)').matches;
   const state = {
     view: params?.[0] ? 'list' : store.get('guide', wide ? 'grid' : 'list'),

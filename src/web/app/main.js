@@ -1,7 +1,7 @@
 // The start: who is this browser to the box, and which page does the address name.
 
 import { makeApi } from './api.js';
-import { button, el, replace, say, sheet } from './dom.js';
+import { button, el, replace, say } from './dom.js';
 import { PAGES, equip } from './pages.js';
 import { store } from './store.js';
 import { language, languageTag, setLanguage, t } from './strings.js';
@@ -76,7 +76,7 @@ async function route() {
   await left?.leave?.();
   if (mine !== turn) return;
   try {
-    const [module] = await Promise.all([page.load(), page.style && sheet(page.style)]);
+    const module = await page.load();
     if (mine !== turn) return;
     navigation(wanted);
     const place = el('div', { class: `page page-${wanted}` });

@@ -1,6 +1,6 @@
 // The number pad: digits that make a channel's number, on the screen and on a keyboard or a remote control.
 
-import { button, dialog, el, replace, say, sheet } from './dom.js';
+import { button, dialog, el, replace, say } from './dom.js';
 
 /** So long a number may still get a digit. */
 export const PAUSE_MS = 1500;
@@ -123,7 +123,6 @@ export function openPad(app) {
  * the picture ArrowUp and ArrowDown.
  */
 export function installKeys(app) {
-  sheet('channels.css');
   const number = el('strong');
   const name = el('span');
   const shown = el('div', { class: 'dialled', hidden: true }, number, name);

@@ -1,31 +1,28 @@
 // The pages there are, and what lives as long as the app. A page's module exports `show(root, app, params)`, which puts
 // it into `root` and returns `{leave()}`, both of which may be promises.
 
-import { sheet } from './dom.js';
-
 /**
- * By the first word of the address. `label`: what the navigation calls it, if it is there; `owner`: only owners see
- * it; `style`: its sheet.
+ * By the first word of the address. `label`: what the navigation calls it, if it is there; `owner`: only owners see it.
  */
 export const PAGES = {
   // -- channels
-  channels: { label: 'channels.title', load: () => import('./channels-page.js'), style: 'channels.css' },
+  channels: { label: 'channels.title', load: () => import('./channels-page.js') },
 
   // -- player
-  play: { load: () => import('./player.js'), style: 'player.css' },
+  play: { load: () => import('./player.js') },
 
   // -- guide
-  guide: { label: 'guide.title', load: () => import('./guide.js'), style: 'guide.css' },
+  guide: { label: 'guide.title', load: () => import('./guide.js') },
 
   // -- settings
-  settings: { label: 'settings.title', load: () => import('./settings.js'), style: 'settings.css' },
+  settings: { label: 'settings.title', load: () => import('./settings.js') },
 
   // -- status
-  status: { label: 'status.title', owner: true, load: () => import('./status.js'), style: 'status.css' },
+  status: { label: 'status.title', owner: true, load: () => import('./status.js') },
 
   // -- pair
-  pair: { load: () => import('./pair.js'), style: 'pair.css' },
-  handover: { load: () => import('./handover.js'), style: 'pair.css' },
+  pair: { load: () => import('./pair.js') },
+  handover: { load: () => import('./handover.js') },
 };
 
 /** Puts into `app` what pages share. Runs once, when the box knows this browser. */
@@ -41,7 +38,7 @@ export async function equip(app) {
   app.channels.follow(app.events);
 
   // -- player
-  const [{ createPlayer }] = await Promise.all([import('./player.js'), sheet('player.css')]);
+  const { createPlayer } = await import('./player.js');
   app.player = createPlayer(app);
 
   return app;

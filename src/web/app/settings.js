@@ -1,6 +1,6 @@
 // Settings: this browser, who was let in, links to hand out, the box's name and how it is reached.
 
-import { button, el, replace, sheet } from './dom.js';
+import { button, el, replace } from './dom.js';
 import { showLinks } from './settings-links.js';
 import { showName } from './settings-name.js';
 import { showTerminals } from './settings-terminals.js';
@@ -13,7 +13,7 @@ export async function show(root, app) {
   const { t, session, channels } = app;
   const isOwner = session.role === 'owner';
   replace(root, el('h1', null, t('settings.title')));
-  await Promise.all([sheet('channels.css'), channels.ready.catch(() => null)]);
+  await channels.ready.catch(() => null);
   const columns = el('div', { class: 'settings' });
   root.append(columns);
   columns.append(thisBrowser(app));

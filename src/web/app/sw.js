@@ -12,7 +12,6 @@ const SHELL = [
   '/app/store.js',
   '/app/strings.js',
   '/app/pair.js',
-  '/app/pair.css',
 ];
 
 self.addEventListener('install', (event) => {
