@@ -214,3 +214,11 @@ fn a_new_list_and_another_event_are_told_as_they_come() {
     assert_eq!(listener.next("channels"), "{}");
     shows("\"name\":\"Uno\"");
 }
+
+#[test]
+#[ignore = "needs 15 seconds of silence: run by scripts/check"]
+fn a_listener_hears_that_the_box_lives_while_nothing_happens() {
+    let stb = Stb::start(&[]);
+    let mut listener = Listener::new(&owner(&stb), "");
+    assert_eq!(listener.next("alive"), "{}");
+}

@@ -6,6 +6,7 @@
 //!   now       {"number":1,"now":{…},"next":{…}}   what is on, as in the list
 //!   tuners    {}                                  which channels can be watched may have changed; every second at most
 //!   status    {…}                                 with `?status=1`, each second: `GET /api/v1/status`
+//!   alive     {}                                  where there is nothing else to say, every 15 s
 //!   out       {}                                  the terminal was put out; the last
 //! ```
 //!
@@ -37,8 +38,9 @@ use crate::tuner::Tuners;
 
 /// Listeners of one terminal at most: windows of a browser. With one more the oldest ends.
 const OF_TERMINAL: usize = 4;
-/// A line of nothing goes out so often, so that either end notices when the other is gone.
-const COMMENT_EVERY: Duration = Duration::from_secs(15);
+/// So often something goes out, so that either end notices when the other is gone. No comment of the format: a
+/// browser hides those from the page, which could not tell silence from the end.
+const ALIVE_EVERY: Duration = Duration::from_secs(15);
 /// What goes out no oftener.
 const CHANNELS_EVERY: Duration = Duration::from_secs(2);
 const TUNERS_EVERY: Duration = Duration::from_secs(1);
@@ -284,8 +286,8 @@ impl Listening {
             told.status = now;
             lines.raw("status", &stb.status_json());
         }
-        if lines.0.is_empty() && now >= told.said + COMMENT_EVERY {
-            lines.0.extend_from_slice(b":\n\n");
+        if lines.0.is_empty() && now >= told.said + ALIVE_EVERY {
+            lines.event("alive", &Nothing {});
         }
         if !lines.0.is_empty() {
             told.said = now;
@@ -299,7 +301,7 @@ impl Listening {
         let tuners = (told.tuners.0 != news.tuners.get()).then(|| told.tuners.1 + TUNERS_EVERY);
         let status = self.status.then(|| told.status + STATUS_EVERY);
         let rest = [channels, tuners, status].into_iter().flatten();
-        rest.fold(told.said + COMMENT_EVERY, Duration::min)
+        rest.fold(told.said + ALIVE_EVERY, Duration::min)
     }
 }
 

@@ -1,8 +1,10 @@
 // What the box tells as it happens (server-sent events): one connection for the whole app, made again when it breaks.
 
-const NAMES = ['hello', 'channels', 'now', 'tuners', 'status', 'out'];
+const NAMES = ['hello', 'channels', 'now', 'tuners', 'status', 'alive', 'out'];
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30000;
+/** The box says something every 15 s: one that does not is gone, though the connection does not know that yet. */
+const SILENT_MS = 35_000;
 
 /**
  * What happens: `channels` (fetch the list again), `now` ({number, now, next}), `tuners` (what can be watched may have
@@ -48,9 +50,12 @@ export function createEvents(app) {
     source = mine;
     for (const name of NAMES) mine.addEventListener(name, (event) => mine === source && came(name, event.data));
     mine.addEventListener('error', () => mine === source && broke());
+    timer = setTimeout(broke, SILENT_MS);
   }
 
   function came(name, text) {
+    clearTimeout(timer);
+    timer = setTimeout(broke, SILENT_MS);
     let data = {};
     try {
       data = JSON.parse(text);

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { PAUSE_MS, dialled, gather } from '../../../src/web/app/pad.js';
+import { mockTimers } from './timers.mjs';
 
 const list = [1, 2, 10, 105, 1050].map((number) => ({ number, name: `C${number}` }));
 
@@ -21,23 +22,6 @@ test('a number is complete when no further digit leads elsewhere', () => {
   assert.deepEqual(at('7'), [null, false]);
   assert.deepEqual(at(''), [null, false]);
 });
-
-/** Timers that run when they are told so, until the test ends: those of node:test run once in Debian's Node. */
-function mockTimers(context) {
-  const { setTimeout, clearTimeout } = globalThis;
-  context.after(() => Object.assign(globalThis, { setTimeout, clearTimeout }));
-  const due = new Map();
-  let [now, last] = [0, 0];
-  globalThis.setTimeout = (fn, ms) => {
-    due.set(++last, { fn, at: now + ms });
-    return last;
-  };
-  globalThis.clearTimeout = (id) => due.delete(id);
-  return (ms) => {
-    now += ms;
-    for (const [id, { fn, at }] of due) if (at <= now && due.delete(id)) fn();
-  };
-}
 
 test('1-0-5 waits for its pause, 2 does not, an unknown number ends in nothing', (context) => {
   const tick = mockTimers(context);
