@@ -99,7 +99,7 @@ fn owners_see_how_the_box_does_and_nobody_else() {
     });
     let ring = list(&status, "rings", "viewers");
     let of_it = ring.split("},{").find(|r| r.contains("\"channel\":2,")).expect("channel 2 has a ring");
-    assert!(of_it.contains("\"state\":\"watched\",\"watchers\":1,"), "{ring}");
+    assert!(of_it.contains("\"state\":\"watched\",\"tracks\":\"all\",\"watchers\":1,"), "{ring}");
     assert!(number(of_it, "fill") > 188 * 90 && number(of_it, "fill") <= number(of_it, "capacity"), "{ring}");
     let watching = list(&status, "viewers", "zaps");
     assert_eq!((count(watching, "\"path\":"), text(watching, "terminal")), (1, Some("Viewer")));
@@ -133,6 +133,24 @@ fn owners_see_how_the_box_does_and_nobody_else() {
     assert!(top.status.success() && !picture.contains('\x1b'), "{picture}");
     for part in ["Viewer", "1.4 CC", "p99", "rights", " kbit/s", "memory  own ["] {
         assert!(picture.contains(part), "{part}: {picture}");
+    }
+}
+
+#[test]
+fn who_wants_sound_alone_is_seen_in_the_ring_that_has_it() {
+    let stb = demo_box();
+    let owner = owner(&stb);
+    let mut streams = ["/live/1.ts", "/live/1.ts?tracks=audio"].map(|path| owner.watch(path));
+    for stream in &mut streams {
+        stream.watch(188 * 10);
+    }
+    let status = owner.get("/api/v1/status").text();
+    for (name, next) in [("rings", "viewers"), ("viewers", "zaps")] {
+        let list = list(&status, name, next);
+        let of_channel = || list.split("},{").filter(|one| number(one, "channel") == 1);
+        let mut tracks: Vec<_> = of_channel().filter_map(|one| text(one, "tracks")).collect();
+        tracks.sort_unstable();
+        assert_eq!(tracks, ["all", "audio"], "{name}: {list}");
     }
 }
 

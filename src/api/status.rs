@@ -18,6 +18,7 @@ use crate::status::{
     BoxView, Item, LoopView, MemoryView, MuxView, RingView, Text, TunerView, ViewerView, text, word,
 };
 use crate::sys::clock;
+use crate::ts::psi::Tracks;
 use crate::tuner::mux::Fed;
 use crate::tuner::{Mux, MuxId, OpenMux, Tuners};
 
@@ -124,6 +125,7 @@ impl SetTopBox {
             channel: entry.map(|e| e.number),
             name: text(entry.map_or("", |e| e.name.as_str())),
             state: word(state),
+            tracks: word(ring.tracks().name()),
             watchers: fed.watchers,
             capacity: ring.capacity(),
             fill,
@@ -147,7 +149,7 @@ impl SetTopBox {
             let ring = session.feed().ring().borrow();
             let behind = ring.written_at(position, now).map(|at| now.saturating_sub(at));
             let lag = (ring.head().saturating_sub(position), behind);
-            let facts = hls_facts((session.came(), sent), lag, now);
+            let facts = hls_facts(ring.tracks(), (session.came(), sent), lag, now);
             found(&Item::Viewer(viewer_view(who, (session.ticket().channel(), "hls"), &facts, now)));
         }
     }
@@ -189,9 +191,15 @@ impl SetTopBox {
 }
 
 /// What is told of who fetched so many bytes since it came, the last of them that far behind the head.
-fn hls_facts((came, sent): (Duration, u64), (lag, behind): (u64, Option<Duration>), now: Duration) -> Facts {
+fn hls_facts(
+    tracks: Tracks,
+    (came, sent): (Duration, u64),
+    (lag, behind): (u64, Option<Duration>),
+    now: Duration,
+) -> Facts {
     let has_some = sent > 0;
     Facts {
+        tracks,
         state: if has_some { "live" } else { "waiting" },
         lag: if has_some { lag } else { 0 },
         behind: behind.filter(|_| has_some),
@@ -213,6 +221,7 @@ fn viewer_view(
         terminal,
         channel,
         path: word(path),
+        tracks: word(facts.tracks.name()),
         state: word(facts.state),
         lag_bytes: facts.lag,
         lag_ms: facts.behind.map(millis),

@@ -12,6 +12,7 @@ use super::{First, Left, PumpCounts};
 use crate::ring::Position;
 use crate::service::{Entrance, Feed, PREAMBLE_BYTES, ServiceRing};
 use crate::ts::PACKET;
+use crate::ts::psi::Tracks;
 
 /// A viewer that takes nothing for so long is dropped.
 const STALL: Duration = Duration::from_secs(10);
@@ -51,6 +52,8 @@ impl Bench<'_> {
 /// What is told of a viewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
+    /// What it gets of its channel.
+    pub tracks: Tracks,
     /// `waiting` for a place to start, `catching-up`, `live` or `jumping`.
     pub state: &'static str,
     /// Bytes between it and the head of its ring.
@@ -146,6 +149,7 @@ impl Viewer {
         let lag = ring.head().saturating_sub(self.position);
         let behind = ring.written_at(self.position, now).map(|at| now.saturating_sub(at));
         Facts {
+            tracks: ring.tracks(),
             state: match self.state {
                 State::Waiting | State::Entering { entrance: Entrance::Join, .. } => "waiting",
                 State::Entering { .. } | State::Leaving { .. } => "jumping",

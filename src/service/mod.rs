@@ -159,6 +159,12 @@ impl ServiceRing {
         programme
     }
 
+    /// What it carries of its programme.
+    #[must_use]
+    pub fn tracks(&self) -> Tracks {
+        self.tracks
+    }
+
     /// Nothing more will be written. Readers get what is there, then this.
     pub fn end(&mut self, why: Ended) {
         self.ended = Some(why);

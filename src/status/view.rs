@@ -154,6 +154,8 @@ pub struct RingView {
     pub name: Text,
     /// `watched`, `lingers` (nobody watches any more) or `warm` (nobody asked for it yet).
     pub state: Word,
+    /// What it carries of the service: `all`, or `audio` alone.
+    pub tracks: Word,
     /// How many watch.
     pub watchers: usize,
     /// Bytes that it holds at most.
@@ -177,6 +179,8 @@ pub struct ViewerView {
     pub channel: u16,
     /// `ts` or `hls`.
     pub path: Word,
+    /// As in [`RingView::tracks`].
+    pub tracks: Word,
     /// `waiting` for a place to start, `catching-up`, `live` or `jumping`; of `hls`: `waiting` or `live`.
     pub state: Word,
     /// Bytes between it and the head of its ring.

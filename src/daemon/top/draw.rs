@@ -142,11 +142,11 @@ fn mux(m: &MuxView, before: Option<&MuxView>, look: &Look) -> String {
 fn ring(r: &RingView) -> String {
     let channel = r.channel.map_or_else(|| "-".to_owned(), |n| n.to_string());
     let held = r.held_ms.map_or_else(String::new, |ms| format!(" {}", seconds(ms)));
-    let RingView { name, state, watchers, .. } = r;
+    let RingView { name, state, tracks, watchers, .. } = r;
     let fill = bar(r.fill, r.capacity);
     let (mb, of) = (r.fill / 100_000, r.capacity / 100_000);
     format!(
-        "{channel:>5} {name:24} {state:8} {watchers} watch  {fill} {}.{} of {}.{} MB{held}",
+        "{channel:>5} {name:24} {tracks:5} {state:8} {watchers} watch  {fill} {}.{} of {}.{} MB{held}",
         mb / 10,
         mb % 10,
         of / 10,
@@ -156,11 +156,11 @@ fn ring(r: &RingView) -> String {
 
 fn viewer(v: &ViewerView) -> String {
     let lag = v.lag_ms.map_or_else(|| format!("{} kB", v.lag_bytes / 1000), seconds);
-    let ViewerView { channel, path, state, since_s, jumps, .. } = v;
+    let ViewerView { channel, path, tracks, state, since_s, jumps, .. } = v;
     let (mb, kbit) = (v.sent / 1_000_000, v.rate / 1000);
     let who = name(&v.terminal);
     format!(
-        "{channel:>5} {who:24} {path:3} {state:11} behind {lag:>7}  {kbit:6} kbit/s  {mb:6} MB in {since_s} s, {jumps} jumps"
+        "{channel:>5} {who:24} {path:3} {tracks:5} {state:11} behind {lag:>7}  {kbit:6} kbit/s  {mb:6} MB in {since_s} s, {jumps} jumps"
     )
 }
 
@@ -257,6 +257,7 @@ mod tests {
             channel: Some(7),
             name: text("Seven"),
             state: word("watched"),
+            tracks: word("all"),
             watchers: 1,
             capacity: 16_000_000,
             fill: 4_000_000,
@@ -267,6 +268,7 @@ mod tests {
             terminal: text("Anna"),
             channel: 7,
             path: word("ts"),
+            tracks: word("all"),
             state: word("live"),
             lag_ms: Some(250),
             rate: 8_000_000,

@@ -174,9 +174,11 @@ function rings(words, { rings: all, viewers }) {
   const { t, state, who, channel, mb, seconds, ms } = words;
   if (all.length === 0) return el('p', { class: 'muted' }, t('status.noRings'));
   return all.map((one) => {
-    const here = viewers.filter((v) => v.channel === one.channel && one.state === 'watched');
+    const isIn = (v) => v.channel === one.channel && v.tracks === one.tracks;
+    const here = viewers.filter((v) => one.state === 'watched' && isIn(v));
     const label = t('status.ring', {
-      channel: one.channel ? channel(one.channel) : `${one.service}`, state: state(one.state),
+      channel: (one.channel ? channel(one.channel) : `${one.service}`) + (one.tracks === 'audio' ? ` (${t('status.audio')})` : ''),
+      state: state(one.state),
       time: one.held_ms === null ? '–' : seconds(one.held_ms / 1000), n: mb(one.fill), of: mb(one.capacity),
     });
     const lines = here.map((v) => t('status.viewer', {

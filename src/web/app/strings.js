@@ -356,6 +356,7 @@ const STRINGS = {
   'status.rings': ['Rings and who watches', '缓冲区与观众'],
   'status.noRings': ['Nobody watches.', '没有人在观看。'],
   'status.ring': ['{channel}: {state}, holds {time} ({n} of {of} MB)', '{channel}：{state}，缓冲 {time}（{n} / {of} MB）'],
+  'status.audio': ['sound alone', '仅声音'],
   'status.viewer': ['{who} ({path}): {state}, {lag} behind, {rate} Mbit/s', '{who}（{path}）：{state}，延迟 {lag}，{rate} Mbit/s'],
   'status.link': ['a link of the box', '机顶盒的链接'],
   'status.zaps': ['Last zaps', '最近换台'],
