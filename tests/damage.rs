@@ -197,10 +197,11 @@ fn broadcast_is_counted(kind: Kind) {
     // Some two seconds of it, at the double.
     live.damage(damage(kind, 3500));
     wait_for("the damage to be done", || live.is_whole().then_some(()));
-    // At the seam the clock jumps back: what was sent says so, too.
+    // At the seam the clock jumps back: what was sent says so, too, and on a slow machine the damage reaches over it.
     let done = |now: &[Packet]| minus(count(now), count(&now[..from]));
     let expected = done(&live.sent());
-    did_something(kind, expected);
+    let pcr_errors = if kind == Kind::ClockJump { expected.pcr_errors } else { 0 };
+    did_something(kind, Counts { pcr_errors, ..expected });
     let broken =
         live.sent()[from..].iter().filter(|p| pid(p) == SERVICES[0].1 && wrong_crc(p)).count() as u64;
     assert_eq!(broken > 10, kind == Kind::PmtCrc, "{broken} sections");
