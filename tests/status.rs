@@ -37,6 +37,7 @@ impl Listener {
         let mut listener = Self(client);
         let hello = listener.next("hello");
         assert_eq!(text(&hello, "version"), Some(env!("CARGO_PKG_VERSION")));
+        assert_eq!(text(&hello, "app"), Some(stbcast::web::VERSION));
         listener
     }
 

@@ -1,7 +1,7 @@
 //! `GET /api/v1/events`: what changes, told as it happens (server-sent events, WHATWG HTML §9.2).
 //!
 //! ```text
-//!   hello     {"version":"…"}                     the first
+//!   hello     {"version":"…","app":"…"}           the first; `app`: what its files are called (`/app/<app>/…`)
 //!   channels  {}                                  the list is another one: fetch it again; every 2 s at most
 //!   now       {"number":1,"now":{…},"next":{…}}   what is on, as in the list
 //!   tuners    {}                                  which channels can be watched may have changed; every second at most
@@ -35,6 +35,7 @@ use crate::board;
 use crate::http::{Connection, Exchange, Method, Status};
 use crate::sys::clock;
 use crate::tuner::Tuners;
+use crate::web;
 
 /// Listeners of one terminal at most: windows of a browser. With one more the oldest ends.
 const OF_TERMINAL: usize = 4;
@@ -233,7 +234,7 @@ impl Listening {
     {
         connection.give_up_after(USER_TIMEOUT)?;
         let mut lines = Lines::default();
-        lines.event("hello", &Hello { version: env!("CARGO_PKG_VERSION") });
+        lines.event("hello", &Hello { version: env!("CARGO_PKG_VERSION"), app: web::VERSION });
         while !self.place.is_over() {
             let version = stb.news.version.get();
             let is_in = stb.access.still_admits(&self.caller);
@@ -340,6 +341,7 @@ impl Lines {
 #[derive(Serialize)]
 struct Hello {
     version: &'static str,
+    app: &'static str,
 }
 
 #[derive(Serialize)]

@@ -125,3 +125,34 @@ test('it ends where somebody ends it, in the corner or on its page', async () =>
   await press(page, '#player [data-act=stop]');
   await until('nobody to watch', async () => (await viewers()) === 0);
 });
+
+test('a page from before an upgrade is loaded anew, though not while it plays', async () => {
+  const [former, tab] = ['0123456789abcdef', await own.browser.newPage()];
+  const text = await (await fetch(origin)).text();
+  const html = text.replaceAll(/\/app\/[0-9a-f]{16}\//g, `/app/${former}/`);
+  assert.ok(html.includes(`"/app/${former}/main.js"`));
+  await tab.setBypassServiceWorker(true);
+  const devtools = await tab.createCDPSession();
+  let loads = 0;
+  devtools.on('Fetch.requestPaused', ({ requestId }) => {
+    loads += 1;
+    if (loads > 1) return devtools.send('Fetch.continueRequest', { requestId });
+    const responseHeaders = [{ name: 'Content-Type', value: 'text/html' }];
+    const body = Buffer.from(html).toString('base64');
+    return devtools.send('Fetch.fulfillRequest', { requestId, responseCode: 200, responseHeaders, body });
+  });
+  await devtools.send('Fetch.enable', { patterns: [{ resourceType: 'Document' }] });
+  await tab.goto(`${line.origin}/#/play/1`);
+  await plays(tab, 1);
+  await go(tab, 'channels');
+  await plays(tab, 1);
+  assert.equal(loads, 1);
+  await press(tab, '#player.mini .close');
+  await until('the picture to end', async () => (await picture(tab)).state === 'idle');
+  await tab.evaluate(() => { location.hash = '#/guide'; });
+  await until('the files that the box has', () => tab.evaluate((old) => (
+    document.body.dataset.page === 'guide' && !document.querySelector('[rel=stylesheet]').href.includes(old)
+  ), former).catch(() => false));
+  assert.equal(loads, 2);
+  await tab.close();
+});

@@ -8,7 +8,7 @@ const SILENT_MS = 35_000;
 
 /**
  * What happens: `channels` (fetch the list again), `now` ({number, now, next}), `tuners` (what can be watched may have
- * changed), `status` (only while somebody wants it), `open` (connected, perhaps again: something may have been missed),
+ * changed), `status` (only while somebody wants it), `open` ({version, app}: connected, perhaps again),
  * `lost` (the connection broke), `out` (this terminal was put out).
  * @param {object} app
  * @returns {{on: function(string, function(object)): function(): void, start: function(): void,

@@ -8,6 +8,8 @@ import { language, languageTag, setLanguage, t } from './strings.js';
 
 const FIRST = 'channels';
 const NAME = 'stbcast';
+/** The version of the files that this page is of. */
+const FILES = /^\/app\/([0-9a-f]{16})\//.exec(new URL(import.meta.url).pathname)?.[1];
 const root = document.getElementById('main');
 const nav = document.getElementById('nav');
 
@@ -53,6 +55,13 @@ const app = {
     if (location.hash === hash) route();
     else location.hash = hash;
   },
+  /** The box has these files now: a page of others, from before an upgrade, is loaded anew, once nothing plays. */
+  renew(files) {
+    newer = files !== FILES && files !== history.state?.renewed ? files : null;
+    if (!newer || ['starting', 'playing', 'waiting'].includes(app.player?.state)) return;
+    history.replaceState({ renewed: files }, ''); // should it get the former ones again, it goes on with them
+    location.reload();
+  },
   /** Who this browser is, asked again: after pairing. */
   async enter() {
     app.session = await app.api.get('/api/v1/session');
@@ -61,6 +70,8 @@ const app = {
   },
 };
 let equipped = null;
+/** Files of the box that are newer than this page's. */
+let newer = null;
 
 let current = null;
 let turn = 0;
@@ -75,6 +86,7 @@ async function route() {
   current = null;
   await left?.leave?.();
   if (mine !== turn) return;
+  if (newer) app.renew(newer);
   try {
     const module = await page.load();
     if (mine !== turn) return;

@@ -36,6 +36,7 @@ export async function equip(app) {
   const { createEvents } = await import('./events.js');
   app.events = createEvents(app);
   app.channels.follow(app.events);
+  app.events.on('open', (box) => app.renew(box.app));
 
   // -- player
   const { createPlayer } = await import('./player.js');
