@@ -119,7 +119,7 @@ fn a_session_that_is_silent_frees_its_ring() {
 #[ignore = "needs all players and half an hour: run by scripts/check --all"]
 fn long_every_player_plays_hls_for_half_an_hour() {
     const LONG: u64 = 1800;
-    // As on air: the demo begins anew each 24 s, which is a discontinuity to each player.
+    // Without a seam: at the end of a file that begins anew players wait by themselves.
     let stb = long_box(LONG + 90);
     let url = index_url(&stb, 1);
     std::thread::scope(|scope| {
