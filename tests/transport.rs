@@ -9,7 +9,7 @@ use support::http::Viewer;
 use support::mux::{Codec, MuxBuilder, Service, number as number_of};
 use support::rap::starts_clean;
 use support::rtp::{datagram, datagrams};
-use support::sender::{self, Sender};
+use support::sender::{self, Group, Sender};
 use support::stb::{Stb, number};
 use support::ts::{Packet, contiguous_run, elementary, is_subsequence, judge, packets};
 
@@ -35,17 +35,21 @@ fn built(services: &[Service]) -> Vec<Packet> {
     packets(&MuxBuilder::new(services, SECONDS).build()).0.to_vec()
 }
 
-/// All that a viewer of each of `services` gets while `datagrams` come, up to the last packet of `stream`; and the
+fn singly(all: Vec<Vec<u8>>) -> Vec<Group> {
+    all.into_iter().map(|datagram| vec![datagram]).collect()
+}
+
+/// All that a viewer of each of `services` gets while `groups` come, up to the last packet of `stream`; and the
 /// line of the mux.
 fn watched(
     source: &str,
     to: SocketAddr,
     services: &[Service],
     stream: &[Packet],
-    datagrams: Vec<Vec<u8>>,
+    groups: Vec<Group>,
 ) -> (Vec<Vec<u8>>, String) {
     let stb = Stb::start(&[source]);
-    let sender = Sender::each(to, datagrams, LENGTH);
+    let sender = Sender::groups(to, groups, LENGTH);
     stb.wait_channels(services.len());
     let bytes = std::thread::scope(|scope| {
         let each = (1..).zip(services).map(|(channel, service)| {
@@ -72,8 +76,8 @@ fn is_exact(got: &[u8], stream: &[Packet], service: &Service) {
     assert_eq!(starts_clean(got), Ok(()), "service {}", service.sid);
 }
 
-/// What is sent by `datagrams` over `scheme` comes out exactly.
-fn comes_out(scheme: &str, services: &[Service], sent: impl Fn(Vec<Vec<u8>>) -> Vec<Vec<u8>>) {
+/// What `sent` makes of the datagrams comes out exactly, sent over `scheme`.
+fn comes_out(scheme: &str, services: &[Service], sent: impl Fn(Vec<Vec<u8>>) -> Vec<Group>) {
     let (to, stream) = (sender::unicast(), built(services));
     let sent = sent(datagrams(&stream, FIRST));
     let (got, mux) = watched(&format!("{scheme}://{to}"), to, services, &stream, sent);
@@ -88,30 +92,36 @@ fn comes_out(scheme: &str, services: &[Service], sent: impl Fn(Vec<Vec<u8>>) -> 
 
 #[test]
 fn a_mux_of_one_service_by_rtp_comes_out_byte_by_byte() {
-    comes_out("rtp", &one(), |all| all);
+    comes_out("rtp", &one(), singly);
 }
 
 #[test]
 fn a_mux_of_several_services_by_rtp_comes_out_byte_by_byte() {
-    comes_out("rtp", &several(), |all| all);
+    comes_out("rtp", &several(), singly);
 }
 
 #[test]
 fn rtp_is_understood_where_plain_packets_are_asked_for() {
-    comes_out("udp", &one(), |all| all);
-    comes_out("udp", &several(), |all| all);
+    comes_out("udp", &one(), singly);
+    comes_out("udp", &several(), singly);
 }
 
-/// Every fifth pair swapped, every seventh datagram sent twice, and now and then one far behind its place.
-fn disordered(mut all: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    for at in (3..all.len() - 20).step_by(10) {
-        all.swap(at, at + 1);
-    }
-    for at in (14..all.len() - 30).step_by(40) {
-        all[at..at + 9].rotate_left(1);
-    }
-    let doubled = all.into_iter().enumerate().map(|(i, d)| vec![d; if i % 7 == 0 { 2 } else { 1 }]);
-    doubled.flatten().collect()
+/// Every fifth pair swapped, every seventh datagram sent twice, and now and then one far behind its place. What
+/// belongs together goes out at once: else a pause of this machine in between would be a loss.
+fn disordered(all: Vec<Vec<u8>>) -> Vec<Group> {
+    let numbered: Vec<_> = all.into_iter().enumerate().collect();
+    let tens = numbered.chunks(10).map(<[_]>::to_vec).enumerate();
+    let groups = tens.map(|(n, mut ten)| {
+        if ten.len() == 10 {
+            ten.swap(3, 4);
+            if n % 4 == 1 {
+                ten[..9].rotate_left(1);
+            }
+        }
+        let doubled = ten.into_iter().map(|(i, d)| vec![d; if i % 7 == 0 { 2 } else { 1 }]);
+        doubled.flatten().collect()
+    });
+    groups.collect()
 }
 
 #[test]
@@ -127,7 +137,7 @@ fn error_correction_beside_the_stream_leaves_no_trace() {
             let parity = datagram(96, n, &[0x47; 16 + 1316]);
             row.iter().cloned().chain([parity])
         });
-        with_parity.collect()
+        singly(with_parity.collect())
     });
 }
 
@@ -139,7 +149,7 @@ fn a_lost_datagram_is_a_gap_and_the_stream_goes_on() {
     // Nearly at the end, when somebody watches for sure.
     let lost = (0..sent.len()).rev().nth(40).expect("there are more");
     sent.remove(lost);
-    let (got, _) = watched(&format!("rtp://{to}"), to, &services, &stream, sent);
+    let (got, _) = watched(&format!("rtp://{to}"), to, &services, &stream, singly(sent));
     let all = elementary(stream.as_flattened(), &service.pids());
     let own = elementary(&got[0], &service.pids());
     assert_eq!(is_subsequence(&all, &own), Ok(()));

@@ -210,7 +210,7 @@ impl Window {
     }
 
     /// Hands on what waits for nothing any more.
-    fn release(&mut self, room: &mut Room<'_>) {
+    pub(super) fn release(&mut self, room: &mut Room<'_>) {
         while self.holds(self.next) && room.has_slot() {
             self.step(room);
         }

@@ -93,14 +93,18 @@ impl UdpInput {
         Ok(Self { socket, framing, edges, window, counts: SourceCounts::default() })
     }
 
-    /// Takes what has come, as far as it fits.
+    /// Takes what has come, as far as it fits. Only then is given up what did not come in time: after a pause of this
+    /// machine it may have come long ago.
     pub fn read(&mut self, now: Duration, buffer: &mut [u8]) -> Result<usize, SourceError> {
         let mut room = Room::new(buffer);
-        self.window.expire(now, &mut room);
+        self.window.release(&mut room);
         loop {
             // Behind the room for what is held, which may have to be written before what comes.
             let base = room.filled() + self.window.held() * SLOT;
             let Some(space) = room.bytes.get_mut(base..).filter(|space| space.len() >= SLOT) else {
+                if room.filled() == 0 {
+                    self.window.expire(now, &mut room);
+                }
                 return Ok(room.filled());
             };
             let wanted = (space.len() / SLOT).min(datagram::BATCH);
@@ -117,6 +121,7 @@ impl UdpInput {
                 self.take(&mut room, base, i, *datagram, lead, now);
             }
             if got.datagrams.len() < wanted {
+                self.window.expire(now, &mut room);
                 return Ok(room.filled());
             }
         }

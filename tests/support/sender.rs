@@ -71,6 +71,9 @@ pub fn uneven(datagram: usize) -> usize {
     1 + datagram % 7
 }
 
+/// Datagrams that go out at once.
+pub type Group = Vec<Vec<u8>>;
+
 /// A stream on its way, by a thread of its own.
 pub struct Sender {
     stop: Arc<AtomicBool>,
@@ -83,17 +86,17 @@ impl Sender {
         Self::start(move |stop| pace(&Line::to(to), &packets, length, cut, stop))
     }
 
-    /// Sends `datagrams` once as they are, evenly over `length`.
-    pub fn each(to: SocketAddr, datagrams: Vec<Vec<u8>>, length: Duration) -> Self {
+    /// Sends `groups` once as they are, evenly over `length`.
+    pub fn groups(to: SocketAddr, groups: Vec<Group>, length: Duration) -> Self {
         Self::start(move |stop| {
             let (line, started) = (Line::to(to), Instant::now());
-            for (i, bytes) in datagrams.iter().enumerate() {
-                let due = length.mul_f64(i as f64 / datagrams.len() as f64);
+            for (i, group) in groups.iter().enumerate() {
+                let due = length.mul_f64(i as f64 / groups.len() as f64);
                 std::thread::sleep(due.saturating_sub(started.elapsed()));
                 if stop.load(Ordering::Relaxed) {
                     return;
                 }
-                line.send_bytes(bytes);
+                group.iter().for_each(|bytes| line.send_bytes(bytes));
             }
         })
     }

@@ -156,6 +156,16 @@ fn what_is_held_fits_a_room_of_any_size() {
 }
 
 #[test]
+fn what_came_while_nobody_read_was_not_late() {
+    let mut wire = Wire::new(Framing::Rtp);
+    [0, 2].into_iter().for_each(|n| wire.send(&rtp(33, n, &seven(n))));
+    assert_eq!(wire.read(0, READ), numbers(0..1));
+    [1, 3].into_iter().for_each(|n| wire.send(&rtp(33, n, &seven(n))));
+    assert_eq!(wire.read(1000, READ), numbers(1..4));
+    assert_eq!(counts(&wire), SourceCounts { reordered: 1, ..SourceCounts::default() });
+}
+
+#[test]
 fn forward_error_correction_and_reports_are_left_out() {
     let mut wire = Wire::new(Framing::Rtp);
     for n in 0..10 {
